@@ -1,0 +1,87 @@
+"""PostgreSQL: the pool, and the only place where transactions begin and end."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from services.chassis.settings import Settings
+
+Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+Pool = asyncpg.Pool[asyncpg.Record]
+Row = asyncpg.Record
+
+UniqueViolation = asyncpg.UniqueViolationError
+StatementTimeout = asyncpg.QueryCanceledError
+UNAVAILABLE: tuple[type[Exception], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""What says "not now" rather than "never": the database is away, starting, stopping or full."""
+RETRYABLE: tuple[type[Exception], ...] = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+
+def _options(settings: Settings, application: str) -> dict[str, object]:
+    password = settings.database_password
+    return {
+        "dsn": settings.database_url,
+        **({"password": password.get_secret_value()} if password else {}),
+        "timeout": 5,
+        "server_settings": {
+            "application_name": application,
+            "statement_timeout": str(settings.statement_timeout_ms),
+            "idle_in_transaction_session_timeout": "60000",
+            "timezone": "UTC",
+            "jit": "off",
+        },
+    }
+
+
+async def _nothing_to_reset(_: Connection) -> None:
+    """No session state is ever set on a pooled connection, so RESET ALL would be a round trip for nothing."""
+
+
+async def connect_pool(settings: Settings, application: str) -> Pool:
+    """A pool that connects when first used, so a process starts while its database is still away."""
+    return await asyncpg.create_pool(
+        min_size=0,
+        max_size=settings.database_pool_max,
+        max_inactive_connection_lifetime=300,
+        reset=_nothing_to_reset,
+        **_options(settings, application),
+    )
+
+
+async def connect(settings: Settings, application: str) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection outside any pool (relay leadership, LISTEN)."""
+    return await asyncpg.connect(**_options(settings, application))
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One read-committed transaction: committed when the block ends, rolled back when it raises."""
+    async with pool.acquire() as conn, conn.transaction():
+        yield conn
+
+
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    """One read-only snapshot: everything read inside agrees with everything else."""
+    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        yield conn
+
+
+async def reachable(pool: Pool) -> bool:
+    """Whether the database answers within a second."""
+    try:
+        async with pool.acquire(timeout=1) as conn:
+            return bool(await conn.fetchval("select true", timeout=1))
+    except (*UNAVAILABLE, asyncpg.PostgresError):
+        return False

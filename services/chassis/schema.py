@@ -1,0 +1,98 @@
+"""Tables the chassis keeps inside a service's database, as frozen SQL that each service's migrations execute.
+
+A constant never changes once released: a change is a new constant and a new migration in every service.
+"""
+
+OWNER_1 = """
+create table journal (
+    position    bigint generated always as identity,
+    id          uuid not null,
+    type        text not null,
+    subject     uuid not null,
+    version     integer not null check (version > 0),
+    occurred_on date not null,
+    recorded_at timestamptz not null default clock_timestamp(),
+    unit        text not null,
+    branch      uuid,
+    data        json not null,
+    actor       text not null,
+    traceparent text,
+    sequence    bigint,
+    primary key (subject, version)
+);
+create index journal_unnumbered on journal (position) where sequence is null;
+create unique index journal_sequence on journal (sequence) where sequence is not null;
+
+create function journal_is_append_only() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'UPDATE' and old.sequence is null and new.sequence is not null
+       and to_jsonb(new) - 'sequence' = to_jsonb(old) - 'sequence' then
+        return new;
+    end if;
+    raise exception 'the journal is append-only' using errcode = 'insufficient_privilege';
+end $$;
+create trigger journal_append_only before update or delete on journal
+    for each row execute function journal_is_append_only();
+create trigger journal_no_truncate before truncate on journal
+    for each statement execute function journal_is_append_only();
+
+create table relay_state (
+    only      boolean primary key default true check (only),
+    published bigint not null default 0
+);
+insert into relay_state default values;
+
+create table idempotency (
+    caller      text not null,
+    key         text not null,
+    fingerprint bytea not null,
+    status      smallint,
+    headers     json,
+    body        bytea,
+    created_at  timestamptz not null default now(),
+    primary key (caller, key)
+) with (fillfactor = 70);
+create index idempotency_created_at on idempotency (created_at);
+"""
+"""A service that owns records: journal (outbox, audit trail, feed), the relay's mark, answers kept for retries."""
+
+READER_1 = """
+create table consumer_offset (
+    topic       text not null,
+    partition   integer not null,
+    next_offset bigint not null,
+    sequence    bigint not null default 0,
+    event_time  timestamptz,
+    applied_at  timestamptz not null default clock_timestamp(),
+    primary key (topic, partition)
+);
+
+create table entity (
+    subject     uuid primary key,
+    source      text not null,
+    kind        text not null,
+    version     integer not null,
+    unit        text not null,
+    branch      uuid,
+    state       json not null,
+    parked      boolean not null default false,
+    recorded_at timestamptz not null
+) with (fillfactor = 80);
+create index entity_parked on entity (unit) where parked;
+
+create table parked (
+    topic       text not null,
+    partition   integer not null,
+    "offset"    bigint not null,
+    subject     uuid,
+    version     integer,
+    unit        text,
+    reason      text not null check (reason in ('unreadable', 'gap', 'behind')),
+    error       text not null,
+    raw         bytea not null,
+    parked_at   timestamptz not null default clock_timestamp(),
+    primary key (topic, partition, "offset")
+);
+create index parked_subject on parked (subject, version);
+"""
+"""A service that reads the bus: offsets and entity versions beside their effects, and what could not be applied."""
