@@ -25,13 +25,14 @@ create unique index journal_sequence on journal (sequence) where sequence is not
 
 create function journal_is_append_only() returns trigger language plpgsql as $$
 begin
-    if tg_op = 'UPDATE' and old.sequence is null and new.sequence is not null
-       and to_jsonb(new) - 'sequence' = to_jsonb(old) - 'sequence' then
-        return new;
-    end if;
     raise exception 'the journal is append-only' using errcode = 'insufficient_privilege';
 end $$;
-create trigger journal_append_only before update or delete on journal
+create trigger journal_no_update before update of
+    position, id, type, subject, version, occurred_on, recorded_at, unit, branch, data, actor, traceparent on journal
+    for each row execute function journal_is_append_only();
+create trigger journal_numbered_once before update of sequence on journal
+    for each row when (old.sequence is not null) execute function journal_is_append_only();
+create trigger journal_no_delete before delete on journal
     for each row execute function journal_is_append_only();
 create trigger journal_no_truncate before truncate on journal
     for each statement execute function journal_is_append_only();
