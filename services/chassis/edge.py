@@ -1,0 +1,116 @@
+"""The outermost layer of an API: trace, language, size limit, security headers, metrics and the access log line."""
+
+import logging
+import time
+
+from opentelemetry import propagate, trace
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.chassis.context import Context, current
+from services.chassis.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, traceparent_of
+
+log = logging.getLogger("danvan.access")
+tracer = trace.get_tracer("danvan")
+SECURITY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=31536000"),
+]
+
+
+class TooLarge(Exception):
+    """The body passed the limit while it was being read."""
+
+
+def language_of(header: str) -> str:
+    """`vi` or `en` by Accept-Language (RFC 9110 § 12.5.4); `vi` where neither is asked for."""
+    best, chosen = 0.0, "vi"
+    for part in header.split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            weight = float(quality or 1)
+        except ValueError:
+            weight = 0.0
+        name = tag.strip().lower()[:2]
+        if name in ("vi", "en") and weight > best:
+            best, chosen = weight, name
+    return chosen
+
+
+class Edge:
+    """ASGI middleware around a whole application."""
+
+    def __init__(self, app: ASGIApp, *, service: str, max_request_bytes: int) -> None:
+        self.app, self.service, self.max = app, service, max_request_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        parent = propagate.extract(headers)
+        with tracer.start_as_current_span(scope["method"], parent, kind=trace.SpanKind.SERVER) as span:
+            request = Context(
+                language=language_of(headers.get("accept-language", "")),
+                traceparent=traceparent_of(span),
+            )
+            current.set(request)
+            status = 500
+
+            async def answer(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    message["headers"] = [
+                        *message["headers"],
+                        *SECURITY,
+                        *request.headers,
+                        (b"content-language", request.language.encode()),
+                        (b"vary", b"Accept-Language, Authorization"),
+                        (b"traceresponse", (request.traceparent or "").encode()),
+                    ]
+                await send(message)
+
+            HTTP_IN_FLIGHT.inc()
+            try:
+                await self.app(scope, self._limited(scope, headers, receive), answer)
+            finally:
+                HTTP_IN_FLIGHT.dec()
+                route = getattr(scope.get("route"), "path", "unmatched")
+                seconds = time.perf_counter() - started
+                HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
+                if span.is_recording():
+                    span.update_name(f"{scope['method']} {route}")
+                    span.set_attributes({"http.route": route, "http.response.status_code": status})
+                if log.isEnabledFor(logging.INFO):
+                    log.info(
+                        "request",
+                        extra={
+                            "method": scope["method"],
+                            "route": route,
+                            "status": status,
+                            "ms": round(seconds * 1000, 1),
+                            "actor": request.actor,
+                        },
+                    )
+
+    def _limited(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Receive:
+        """`receive`, raising TooLarge past the limit, by the declared length or by what really comes."""
+        declared = headers.get("content-length", "")
+        scope.setdefault("state", {})
+        too_large = declared.isdigit() and int(declared) > self.max
+        size = 0
+
+        async def limited() -> Message:
+            nonlocal size
+            if too_large:
+                raise TooLarge
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self.max:
+                raise TooLarge
+            return message
+
+        return limited

@@ -1,0 +1,52 @@
+"""The journal over plain HTTP: the same events, in the same order, for a system that cannot reach Kafka."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from services.chassis.auth import Caller, needs
+from services.chassis.db import Connection, Row
+from services.chassis.paging import Limit
+from services.chassis.relay import envelope
+from services.chassis.web import Reading, router
+
+
+class Feed(BaseModel):
+    """Events after a position, and the position to ask after next."""
+
+    items: list[dict[str, Any]] = Field(description="CloudEvents, in sequence order")
+    next_after: int = Field(description="Give this as `after` next time")
+
+
+def feed_router(service: str) -> APIRouter:
+    """`GET /v1/events` of an owning service; needs the scope `<service>:read`."""
+    door = router("/events", "events")
+
+    @door.get("", name="read_events")
+    async def read(
+        conn: Reading,
+        caller: Annotated[Caller, Depends(needs(f"{service}:read"))],
+        after: Annotated[int, Query(ge=0, description="Sequence of the last event read; 0 starts at the first.")] = 0,
+        limit: Limit = 100,
+    ) -> Feed:
+        """Events inside the caller's reach. Numbered when published, so none can appear behind a position read."""
+        rows, last = await events_after(conn, after, limit, list(caller.reach))
+        return Feed(items=[envelope(service, row) for row in rows], next_after=last)
+
+    return door
+
+
+async def events_after(conn: Connection, after: int, limit: int, reach: list[str]) -> tuple[list[Row], int]:
+    """Journal rows of the units in `reach` numbered after `after`, and how far was read."""
+    rows = await conn.fetch(
+        """
+        select * from journal where sequence > $1 and unit = any($2) order by sequence limit $3
+        """,
+        after,
+        reach,
+        limit,
+    )
+    if len(rows) == limit:
+        return rows, rows[-1]["sequence"]
+    return rows, await conn.fetchval("select coalesce(max(sequence), 0) from journal") or after

@@ -1,0 +1,91 @@
+"""Safe retries: the answer to a POST is kept under (caller, Idempotency-Key), in the transaction of its effect."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from fastapi import Request, Response
+
+from services.chassis.db import Connection
+from services.chassis.errors import Fault, PreconditionRequired, Text, Unprocessable, invalid
+
+HEADER = "idempotency-key"
+KEPT_HEADERS = ("etag", "location", "journal-position", "content-type")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key this request was first to use; the answer is stored under it before the commit."""
+
+    caller: str
+    key: str
+
+
+async def claim(conn: Connection, request: Request, caller: str, *, mandatory: bool) -> Claim | Response | None:
+    """The answer already given under the request's key, or the claim to give it; None without a key.
+
+    Of concurrent requests with one key the first holds the row's lock, the others wait here for its commit.
+    Same key with another request is 422; a money command without a key is 428.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        if mandatory:
+            raise PreconditionRequired(
+                Text("Lệnh về tiền cần có Idempotency-Key", "A money command needs an Idempotency-Key"),
+                faults=[Fault(f"header:{HEADER}", "missing", Text("Thiếu tiêu đề bắt buộc", "Header required"))],
+            )
+        return None
+    if not 1 <= len(key) <= 200 or not key.isprintable():
+        raise invalid(f"header:{HEADER}", "length", "Từ 1 đến 200 ký tự in được", "1 to 200 printable characters")
+    fingerprint = hashlib.sha256(
+        b"\0".join((request.method.encode(), str(request.url.path).encode(), request.url.query.encode(), await request.body()))
+    ).digest()
+    if await _claim(conn, caller, key, fingerprint):
+        return Claim(caller, key)
+    kept = await _answer(conn, caller, key)
+    if kept["fingerprint"] != fingerprint:
+        raise Unprocessable(
+            Text("Khóa này đã dùng cho một yêu cầu khác", "This key was used for another request"),
+            slug="idempotency-key-reused",
+            faults=[Fault(f"header:{HEADER}", "reused", Text("Khóa đã dùng", "Key already used"))],
+        )
+    return Response(kept["body"], kept["status"], {**json.loads(kept["headers"]), "idempotency-replayed": "true"})
+
+
+async def keep(conn: Connection, claim: Claim, response: Response) -> None:
+    """Store the answer under the claimed key."""
+    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    await _keep(conn, claim, response.status_code, json.dumps(headers), bytes(response.body))
+
+
+async def _claim(conn: Connection, caller: str, key: str, fingerprint: bytes) -> bool:
+    """True if (caller, key) was free; waits for a transaction that holds it."""
+    return bool(
+        await conn.fetchval(
+            "insert into idempotency (caller, key, fingerprint) values ($1, $2, $3) on conflict do nothing returning true",
+            caller,
+            key,
+            fingerprint,
+        )
+    )
+
+
+async def _answer(conn: Connection, caller: str, key: str) -> dict[str, object]:
+    """The row of a key in use."""
+    row = await conn.fetchrow(
+        "select fingerprint, status, headers, body from idempotency where caller = $1 and key = $2", caller, key
+    )
+    assert row is not None, "a conflicting idempotency row is committed, hence visible"
+    return dict(row)
+
+
+async def _keep(conn: Connection, claim: Claim, status: int, headers: str, body: bytes) -> None:
+    """Fill the claimed row."""
+    await conn.execute(
+        "update idempotency set status = $3, headers = $4, body = $5 where caller = $1 and key = $2",
+        claim.caller,
+        claim.key,
+        status,
+        headers,
+        body,
+    )

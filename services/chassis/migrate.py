@@ -1,0 +1,55 @@
+"""Alembic, run so that any number of replicas may start at once and the old version goes on serving."""
+
+import logging
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from services.chassis import db
+from services.chassis.settings import Settings
+
+LOCK = 0x64616E76616E  # "danvan"
+log = logging.getLogger("danvan.migrate")
+
+
+async def upgrade(settings: Settings, migrations: Path, revision: str = "head") -> None:
+    """Bring the database of `settings` to `revision`.
+
+    An advisory lock lets one process migrate while the others wait, then find nothing to do. `lock_timeout` keeps a
+    migration from queueing behind a long query and stopping every reader behind itself: it fails and is tried again.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("version_locations", str(migrations))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: db.connect(settings, "migrate"))
+
+    def run(connection: Connection) -> None:
+        connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
+        connection.execute(text("set lock_timeout = '5s'"))
+        connection.execute(text("set statement_timeout = 0"))
+        connection.commit()
+        try:
+            with EnvironmentContext(config, script, fn=lambda now, _: script._upgrade_revs(revision, now)) as context:
+                context.configure(connection=connection, transaction_per_migration=True)
+                with context.begin_transaction():
+                    context.run_migrations()
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": LOCK})
+            connection.commit()
+
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
+    log.info("migrated", extra={"revision": script.get_current_head()})
+
+

@@ -1,0 +1,126 @@
+"""What a door needs: the route that runs one request in one transaction, connections, preconditions."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.routing import APIRoute
+
+from services.chassis import db, idempotency
+from services.chassis.auth import authenticate
+from services.chassis.context import context
+from services.chassis.errors import Fault, NotFound, PreconditionRequired, Text, invalid
+
+T = TypeVar("T")
+SAFE = {"GET", "HEAD", "OPTIONS"}
+MONEY = "x-money"
+POSITIONS_IN_HEADER = 100
+
+
+class Transactional(APIRoute):
+    """Runs a write in one transaction that is committed **before** the response is sent.
+
+    The body is read and the caller verified before a connection is taken. A refusal, or a commit that fails, leaves
+    nothing behind; the answer is kept under the Idempotency-Key inside the same transaction.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler for this route, inside the transaction."""
+        inner = super().get_route_handler()
+        if self.methods <= SAFE:
+            return inner
+        mandatory = bool((self.openapi_extra or {}).get(MONEY))
+
+        async def handle(request: Request) -> Response:
+            await request.body()
+            caller = await authenticate(request)
+            async with db.transaction(request.app.state.pool) as conn:
+                claimed = await idempotency.claim(conn, request, caller.subject, mandatory=mandatory)
+                if isinstance(claimed, Response):
+                    return claimed
+                request.state.conn = conn
+                response = await inner(request)
+                if 0 < len(written := context().written) <= POSITIONS_IN_HEADER:
+                    response.headers["journal-position"] = ", ".join(written)
+                if claimed is not None:
+                    await idempotency.keep(conn, claimed, response)
+            return response
+
+        return handle
+
+
+def router(prefix: str, tag: str) -> APIRouter:
+    """The router of one noun."""
+    return APIRouter(prefix=f"/v1{prefix}", tags=[tag], route_class=Transactional)
+
+
+async def _writing(request: Request) -> db.Connection:
+    conn: db.Connection = request.state.conn
+    return conn
+
+
+async def _reading(request: Request) -> AsyncIterator[db.Connection]:
+    async with db.snapshot(request.app.state.pool) as conn:
+        yield conn
+
+
+def _snapshots(request: Request) -> Callable[[], AbstractAsyncContextManager[db.Connection]]:
+    return lambda: db.snapshot(request.app.state.pool)
+
+
+Writing = Annotated[db.Connection, Depends(_writing)]
+"""The connection of the request's transaction."""
+Reading = Annotated[db.Connection, Depends(_reading, scope="function")]
+"""A connection in a read-only snapshot, given back before the response is sent."""
+Snapshots = Annotated[Callable[[], AbstractAsyncContextManager[db.Connection]], Depends(_snapshots)]
+"""Opens a read-only snapshot when called: for doors that may answer without the database."""
+
+IDEMPOTENT: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+            "description": "Same key and same request: same answer, one effect.",
+        }
+    ]
+}
+"""`openapi_extra` of a POST."""
+MONEY_COMMAND: dict[str, Any] = {
+    MONEY: True,
+    "parameters": [{**IDEMPOTENT["parameters"][0], "required": True}],
+}
+"""`openapi_extra` of a POST that moves money: the key is mandatory."""
+
+
+def etag(response: Response, version: int) -> None:
+    """The entity's version as its strong entity tag (RFC 9110 § 8.8.3)."""
+    response.headers["etag"] = f'"{version}"'
+
+
+def _if_match(
+    if_match: Annotated[str | None, Header(description='Version the change is made to, as ETag gave it: "3"')] = None,
+) -> int:
+    if if_match is None:
+        raise PreconditionRequired(
+            Text("Cần If-Match với phiên bản đã đọc", "If-Match with the version that was read is required"),
+            faults=[Fault("header:if-match", "missing", Text("Thiếu tiêu đề bắt buộc", "Header required"))],
+        )
+    value = if_match.removeprefix("W/").strip('"')
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) < 2**31:
+        raise invalid("header:if-match", "version", 'Phải là phiên bản như ETag đã cho: "3"', 'Must be an ETag: "3"')
+    return int(value)
+
+
+IfMatch = Annotated[int, Depends(_if_match)]
+"""The version a change is made to; 428 without the header."""
+
+
+def found(thing: T | None) -> T:
+    """The thing, or 404."""
+    if thing is None:
+        raise NotFound
+    return thing
+
