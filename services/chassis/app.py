@@ -29,6 +29,7 @@ from services.chassis.settings import Settings, SettingsError
 
 log = logging.getLogger("danvan")
 VERSION = "0.1.0"
+PROBLEM: dict[str, Any] = {"model": ProblemOut, "description": "Problem", "content": {"application/problem+json": {}}}
 Process = Callable[[Settings], Awaitable[None]]
 DESCRIPTION = "Errors are RFC 9457 problem details, in Vietnamese or English by Accept-Language."
 
@@ -67,7 +68,7 @@ class Service:
             lifespan=lifespan,
             separate_input_output_schemas=False,
             generate_unique_id_function=lambda route: route.name,
-            responses={"default": {"model": ProblemOut, "description": "Problem", "content": {"application/problem+json": {}}}},
+            responses={"default": PROBLEM},
         )
         app.state.settings = settings
         app.state.authenticator = Authenticator(settings)
@@ -119,7 +120,7 @@ class Service:
                 backlog=2048,
             )
         )
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # uvicorn would re-raise SIGTERM
+        setattr(server, "capture_signals", contextlib.nullcontext)  # noqa: B010  # uvicorn would raise SIGTERM again
 
         def stop() -> None:
             server.should_exit = app.state.stopping = True
@@ -130,7 +131,10 @@ class Service:
             loop.add_signal_handler(number, stop)
 
         async def ready() -> dict[str, bool]:
-            return {"serving": server.started and not server.should_exit, "database": await db.reachable(app.state.pool)}
+            return {
+                "serving": server.started and not server.should_exit,
+                "database": await db.reachable(app.state.pool),
+            }
 
         with socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False) as listening:
             log.info("listening", extra={"port": listening.getsockname()[1]})

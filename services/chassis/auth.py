@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import jwt
@@ -160,14 +160,13 @@ async def authenticate(request: Request) -> Caller:
     return caller
 
 
-def needs(scope: str) -> Callable[[Request], Awaitable[Caller]]:
+def needs(scope: str) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller, who must hold `scope` (403 otherwise)."""
 
-    async def caller_with_scope(request: Request, _: Any = Security(bearer)) -> Caller:
+    async def caller_with_scope(request: Request, _: Annotated[object, Security(bearer)]) -> Caller:
         caller = await authenticate(request)
         if scope not in caller.scopes:
             raise Forbidden(Text(f"Cần quyền {scope}", f"The scope {scope} is required"))
         return caller
 
     return caller_with_scope
-

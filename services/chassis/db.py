@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -28,7 +29,7 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
 RETRYABLE: tuple[type[Exception], ...] = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
-def _options(settings: Settings, application: str) -> dict[str, object]:
+def _options(settings: Settings, application: str) -> dict[str, Any]:
     password = settings.database_password
     return {
         "dsn": settings.database_url,
@@ -61,7 +62,8 @@ async def connect_pool(settings: Settings, application: str) -> Pool:
 
 async def connect(settings: Settings, application: str) -> asyncpg.Connection[asyncpg.Record]:
     """One connection outside any pool (relay leadership, LISTEN)."""
-    return await asyncpg.connect(**_options(settings, application))
+    conn: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**_options(settings, application))
+    return conn
 
 
 @asynccontextmanager
@@ -83,5 +85,7 @@ async def reachable(pool: Pool) -> bool:
     try:
         async with pool.acquire(timeout=1) as conn:
             return bool(await conn.fetchval("select true", timeout=1))
-    except (*UNAVAILABLE, asyncpg.PostgresError):
+    except UNAVAILABLE:
+        return False
+    except asyncpg.PostgresError:
         return False

@@ -18,7 +18,7 @@ SECURITY = [
 ]
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """The body passed the limit while it was being read."""
 
 
@@ -40,8 +40,8 @@ def language_of(header: str) -> str:
 class Edge:
     """ASGI middleware around a whole application."""
 
-    def __init__(self, app: ASGIApp, *, service: str, max_request_bytes: int) -> None:
-        self.app, self.service, self.max = app, service, max_request_bytes
+    def __init__(self, app: ASGIApp, *, max_request_bytes: int) -> None:
+        self.app, self.max = app, max_request_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -97,7 +97,7 @@ class Edge:
                     )
 
     def _limited(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Receive:
-        """`receive`, raising TooLarge past the limit, by the declared length or by what really comes."""
+        """`receive`, raising TooLargeError past the limit, by the declared length or by what really comes."""
         declared = headers.get("content-length", "")
         scope.setdefault("state", {})
         too_large = declared.isdigit() and int(declared) > self.max
@@ -106,11 +106,11 @@ class Edge:
         async def limited() -> Message:
             nonlocal size
             if too_large:
-                raise TooLarge
+                raise TooLargeError
             message = await receive()
             size += len(message.get("body", b""))
             if size > self.max:
-                raise TooLarge
+                raise TooLargeError
             return message
 
         return limited

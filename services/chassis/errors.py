@@ -53,7 +53,7 @@ class ProblemOut(BaseModel):
     errors: list[FaultOut] = []
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818  # the name RFC 9457 gives it
     """A refusal that reaches the caller. `slug` is stable and names the problem; `faults` name the fields."""
 
     status: ClassVar[int] = 400
@@ -78,7 +78,11 @@ class Problem(Exception):
     def body(self, language: str, instance: str) -> dict[str, Any]:
         """The problem document."""
         return document(
-            self.status, self.slug, self.detail.spoken(language) if self.detail else None, language, instance,
+            self.status,
+            self.slug,
+            self.detail.spoken(language) if self.detail else None,
+            language,
+            instance,
             [{"pointer": f.pointer, "code": f.code, "message": f.message.spoken(language)} for f in self.faults],
             self.extra,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import Request, Response
 
-from services.chassis.db import Connection
+from services.chassis.db import Connection, Row
 from services.chassis.errors import Fault, PreconditionRequired, Text, Unprocessable, invalid
 
 HEADER = "idempotency-key"
@@ -37,9 +37,8 @@ async def claim(conn: Connection, request: Request, caller: str, *, mandatory: b
         return None
     if not 1 <= len(key) <= 200 or not key.isprintable():
         raise invalid(f"header:{HEADER}", "length", "Từ 1 đến 200 ký tự in được", "1 to 200 printable characters")
-    fingerprint = hashlib.sha256(
-        b"\0".join((request.method.encode(), str(request.url.path).encode(), request.url.query.encode(), await request.body()))
-    ).digest()
+    asked = (request.method, request.url.path, request.url.query)
+    fingerprint = hashlib.sha256("\0".join(asked).encode() + b"\0" + await request.body()).digest()
     if await _claim(conn, caller, key, fingerprint):
         return Claim(caller, key)
     kept = await _answer(conn, caller, key)
@@ -62,7 +61,10 @@ async def _claim(conn: Connection, caller: str, key: str, fingerprint: bytes) ->
     """True if (caller, key) was free; waits for a transaction that holds it."""
     return bool(
         await conn.fetchval(
-            "insert into idempotency (caller, key, fingerprint) values ($1, $2, $3) on conflict do nothing returning true",
+            """
+            insert into idempotency (caller, key, fingerprint) values ($1, $2, $3)
+            on conflict do nothing returning true
+            """,
             caller,
             key,
             fingerprint,
@@ -70,13 +72,13 @@ async def _claim(conn: Connection, caller: str, key: str, fingerprint: bytes) ->
     )
 
 
-async def _answer(conn: Connection, caller: str, key: str) -> dict[str, object]:
+async def _answer(conn: Connection, caller: str, key: str) -> Row:
     """The row of a key in use."""
     row = await conn.fetchrow(
         "select fingerprint, status, headers, body from idempotency where caller = $1 and key = $2", caller, key
     )
     assert row is not None, "a conflicting idempotency row is committed, hence visible"
-    return dict(row)
+    return row
 
 
 async def _keep(conn: Connection, claim: Claim, status: int, headers: str, body: bytes) -> None:

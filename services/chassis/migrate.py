@@ -51,5 +51,3 @@ async def upgrade(settings: Settings, migrations: Path, revision: str = "head") 
     finally:
         await engine.dispose()
     log.info("migrated", extra={"revision": script.get_current_head()})
-
-

@@ -41,7 +41,9 @@ def cursor_of(*keys: object) -> str:
     return urlsafe_b64encode(json.dumps([str(key) for key in keys]).encode()).decode()
 
 
-def page_of(rows: Sequence[Row], limit: int, key: Callable[[Row], tuple[object, ...]]) -> tuple[Sequence[Row], str | None]:
+def page_of(
+    rows: Sequence[Row], limit: int, key: Callable[[Row], tuple[object, ...]]
+) -> tuple[Sequence[Row], str | None]:
     """Cut `limit + 1` rows to a page and its `next_cursor`."""
     if len(rows) <= limit:
         return rows, None

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from services.chassis import db
 from services.chassis.context import context
-from services.chassis.edge import TooLarge
+from services.chassis.edge import TooLargeError
 from services.chassis.errors import Problem, Text, Unavailable, document, faults_of
 
 log = logging.getLogger("danvan")
@@ -22,8 +22,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(TooLarge, _too_large)
-    for kind in (*db.UNAVAILABLE, *db.RETRYABLE, db.StatementTimeout):
+    app.add_exception_handler(TooLargeError, _too_large)
+    away: tuple[type[Exception], ...] = (*db.UNAVAILABLE, *db.RETRYABLE, db.StatementTimeout)
+    for kind in away:
         app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(Exception, _unexpected)
 

@@ -49,7 +49,9 @@ class Settings(BaseModel):
     consumer_group: str = Field("reporting", description="Kafka group of the projector's replicas.")
     consumer_batch: int = Field(5_000, ge=1, le=100_000, description="Events applied in one transaction, at most.")
 
-    issuer_url: str = Field("http://localhost:8099", description="OpenID issuer; its discovery document gives the keys.")
+    issuer_url: str = Field(
+        "http://localhost:8099", description="OpenID issuer; its discovery document gives the keys."
+    )
     audience: str = Field("danvan", description="`aud` a token must carry.")
 
     host: str = Field("127.0.0.1", description="Address the API listens on.")
@@ -93,8 +95,10 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            for fault in error.errors(include_url=False, include_input=False):
-                faults.append(f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
+            faults += [
+                f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+                for fault in error.errors(include_url=False, include_input=False)
+            ]
         if faults:
             raise SettingsError("; ".join(sorted(faults)))
         return settings

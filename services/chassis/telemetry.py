@@ -30,7 +30,7 @@ RELAY_OLDEST_SECONDS = Gauge("danvan_relay_oldest_seconds", "Age of the oldest j
 RELAY_SECONDS = Histogram("danvan_relay_batch_seconds", "Time to number, publish and mark a batch.", buckets=LATENCY)
 CONSUMER_EVENTS = Counter("danvan_consumer_events", "Events read, by verdict.", ("topic", "verdict"))
 CONSUMER_LAG = Gauge("danvan_consumer_lag_records", "Records not yet applied.", ("topic", "partition"))
-CONSUMER_LAG_SECONDS = Gauge("danvan_consumer_lag_seconds", "Age of the newest event applied, when it was applied.", ("topic",))
+CONSUMER_LAG_SECONDS = Gauge("danvan_consumer_lag_seconds", "Age of the newest event when applied.", ("topic",))
 CONSUMER_PARKED = Gauge("danvan_consumer_parked", "Events parked.")
 CONSUMER_BATCH = Histogram("danvan_consumer_batch_events", "Events a transaction.", buckets=(1, 10, 100, 1000, 10000))
 CONSUMER_SECONDS = Histogram("danvan_consumer_batch_seconds", "Time to apply a batch.", buckets=LATENCY)

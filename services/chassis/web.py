@@ -28,7 +28,7 @@ class Transactional(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler for this route, inside the transaction."""
         inner = super().get_route_handler()
-        if self.methods <= SAFE:
+        if (self.methods or set()) <= SAFE:
             return inner
         mandatory = bool((self.openapi_extra or {}).get(MONEY))
 
@@ -123,4 +123,3 @@ def found(thing: T | None) -> T:
     if thing is None:
         raise NotFound
     return thing
-
