@@ -1,7 +1,7 @@
 """Apache Kafka's jars: exactly the files of `kafka.sha256`, from the Maven repository, each verified before it is used.
 
-A line of `kafka.sha256` is `<sha256>  <group>:<artifact>:<version>`. `python -m deploy.dev.fetch --lock` resolves the roots
-anew and rewrites it; nothing else resolves, so a machine never gets a file that was not reviewed.
+A line of `kafka.sha256` is `<sha256>  <group>:<artifact>:<version>`. `python -m deploy.dev.fetch --lock` resolves the
+roots anew and rewrites it; nothing else resolves, so a machine never gets a file that was not reviewed.
 """
 
 import hashlib

@@ -85,6 +85,11 @@ def end(process: subprocess.Popen[bytes], how: signal.Signals, seconds: float) -
     process.wait()
 
 
+def environment() -> dict[str, str]:
+    """What an engine sees of ours: a path, UTC and no language."""
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC", "LC_ALL": "C"}
+
+
 def tail(log: Path, lines: int = 20) -> str:
     """The last lines of a log, indented; for messages to a person."""
     text = log.read_text("utf-8", "replace").splitlines()[-lines:] if log.exists() else []
