@@ -49,6 +49,11 @@ class Kafka:
         self._seen = 0
 
     @property
+    def running(self) -> bool:
+        """Whether our server lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         """Process id of the Java machine; `Failed` when it does not run."""
         if self._process is None or self._process.poll() is not None:

@@ -54,6 +54,11 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def running(self) -> bool:
+        """Whether our server lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         """Process id of the postmaster; `Failed` when it does not run."""
         if self._process is None or self._process.poll() is not None:
@@ -68,6 +73,25 @@ class Postgres:
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """`postgresql://user:password@127.0.0.1:port/database`; the stack's other roles share the password."""
         return f"postgresql://{user}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def psql(self, database: str = "postgres") -> list[str]:
+        """Command line of psql as the superuser; the password comes by `client_environment`."""
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database]
+        return [str(BINARIES / "psql"), "-X", *where]
+
+    def client_environment(self) -> dict[str, str]:
+        """Our environment with the superuser's password."""
+        return {**os.environ, "PGPASSWORD": self.password}
+
+    def execute(self, sql: str, database: str = "postgres") -> str:
+        r"""Run SQL as the superuser through psql (`\gexec` too); the rows, unaligned. `Failed` with its words."""
+        done = subprocess.run(
+            [*self.psql(database), "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"],
+            env=self.client_environment(), input=sql, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise Failed(done.stderr.strip())
+        return done.stdout.strip()
 
     def start(self) -> None:
         """Make the data folder if there is none, wait for what an earlier run left, start, wait until it answers."""

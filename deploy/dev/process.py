@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 LAUNCH = Path(__file__).with_name("launch.py")
+_given: set[int] = set()  # ports this process has promised to something that may not listen yet
 
 
 class Failed(RuntimeError):
@@ -21,7 +22,8 @@ def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on, below the range from which the kernel gives out client ports."""
     for _ in range(200):
         port = random.randint(15000, 31999)  # noqa: S311 - nobody guards a port number
-        if is_free(port):
+        if port not in _given and is_free(port):
+            _given.add(port)
             return port
     raise Failed("no free TCP port between 15000 and 31999")
 
