@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def build(say: Callable[[str], None] = print) -> None:
     if not fresh(WEB / "dist" / "index.html", sources()):
         say("building the web page")
         npm("run", "--silent", "build")
+
+
+def check() -> None:
+    """Types and unit tests of the page. `Failed` with what is wrong."""
+    build()
+    if (WEB / "package.json").exists():
+        npm("run", "--silent", "check")
 
 
 def sources() -> Iterator[Path]:
@@ -61,4 +69,7 @@ def npm(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    build()
+    try:
+        check() if sys.argv[1:] == ["check"] else build()
+    except Failed as error:
+        sys.exit(str(error))
