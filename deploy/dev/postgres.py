@@ -37,6 +37,7 @@ SETTINGS = {
 # A killed process loses nothing without fsync, the kernel has the pages: only a power cut would. synchronous_commit
 # stays on.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+PATIENCE = 15.0  # seconds that processes of an earlier run may take to end
 
 
 class Postgres:
@@ -155,9 +156,9 @@ class Postgres:
         except FileNotFoundError:
             return []
 
-    def _wait_for_the_dead(self, seconds: float = 15) -> None:
+    def _wait_for_the_dead(self) -> None:
         """Processes of an earlier run need a moment to end; the id in a stale lock file may be anybody's by now."""
-        end_at = time.monotonic() + seconds
+        end_at = time.monotonic() + PATIENCE
         while holders := working_in(self.data):
             if time.monotonic() > end_at:
                 raise Failed(f"PostgreSQL already runs in {self.data}: process {min(holders)}")
