@@ -71,7 +71,7 @@ class Kafka:
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self._configure()
         if not (self.folder / "data" / "meta.properties").exists():
-            self._run(classpath, "kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(config))
+            self._run(classpath, "kafka.tools.StorageTool", "format", "-g", "-t", cluster_id(), "-c", str(config))
         self._seen = self.log.stat().st_size if self.log.exists() else 0
         self._process = process = spawn(java(classpath, "kafka.Kafka", str(config)), log=self.log, env=environment())
         wait_until(self._ready, process, "Kafka", self.log, 120)
@@ -121,5 +121,5 @@ def java(classpath: str, *arguments: str) -> list[str]:
 
 
 def cluster_id() -> str:
-    """A random KRaft cluster id: 22 characters of URL-safe base 64."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A random KRaft cluster id: 22 characters of URL-safe base 64, of which the first is no dash: that is an option."""
+    return "d" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]

@@ -84,8 +84,8 @@ def test_up_status_psql_down_and_again(checkout: Path) -> None:
     assert all(" ready " in line for line in status)
     owner = "select 'owned by ' || datdba::regrole from pg_database where datname = current_database()"
     assert "owned by loans" in stack(checkout, "psql", "loans", entered=owner).stdout
-    log = (checkout / ".dev" / "logs" / "loans-relay.log").read_text()
-    assert json.loads(log)["database"].startswith("postgresql://loans@127.0.0.1:")
+    log = (checkout / ".dev" / "logs" / "loans-relay.log").read_text().splitlines()
+    assert json.loads(log[0])["database"].startswith("postgresql://loans@127.0.0.1:")
 
     again = stack(checkout, "up")
     assert (again.returncode, "already runs" in again.stderr) == (1, True)
