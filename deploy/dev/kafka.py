@@ -121,5 +121,5 @@ def java(classpath: str, *arguments: str) -> list[str]:
 
 
 def cluster_id() -> str:
-    """A random KRaft cluster id: 22 characters of URL-safe base 64, of which the first is no dash: that is an option."""
+    """A random KRaft cluster id: 22 characters of URL-safe base 64; a leading dash would pass for an option."""
     return "d" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
