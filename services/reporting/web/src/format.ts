@@ -27,9 +27,10 @@ const SCALES: Record<Lang, readonly (readonly [number, string])[]> = {
 
 const made = new Map<string, Intl.NumberFormat>();
 
-function number(lang: Lang, digits: number): Intl.NumberFormat {
-  const key = `${lang}${digits}`;
-  const known = made.get(key) ?? new Intl.NumberFormat(LOCALE[lang], { maximumFractionDigits: digits });
+/** `always`: as many digits after the comma in every row, so that a column of figures lines up. */
+function number(lang: Lang, digits: number, always = false): Intl.NumberFormat {
+  const key = `${lang}${digits}${always}`;
+  const known = made.get(key) ?? new Intl.NumberFormat(LOCALE[lang], { maximumFractionDigits: digits, minimumFractionDigits: always ? digits : 0 });
   made.set(key, known);
   return known;
 }
@@ -42,9 +43,6 @@ export interface Readable {
 
 export const NONE = "–";
 
-/** The API gives a ratio as a quotient (0.7685); a page says 76,9 %. */
-const percent = (value: number): number => value * 100;
-
 function scaled(value: number, lang: Lang): Readable | null {
   const scale = SCALES[lang].find(([size]) => Math.abs(value) >= size);
   if (!scale) return null;
@@ -56,7 +54,7 @@ function scaled(value: number, lang: Lang): Readable | null {
 export function readable(value: number | null, unit: string, lang: Lang): Readable {
   if (value === null) return { number: NONE, word: "" };
   const word = UNITS[lang][unit] ?? unit;
-  if (unit === "percent") return { number: number(lang, 1).format(percent(value)), word: "%" };
+  if (unit === "percent") return { number: number(lang, 1).format(value), word: "%" };
   if (unit === "VND") {
     const large = scaled(value, lang);
     if (large) return { number: large.number, word: `${large.word} ${word}` };
@@ -67,19 +65,30 @@ export function readable(value: number | null, unit: string, lang: Lang): Readab
 /** To the last đồng or person: "23.300.000.000 ₫", "VND 23,300,000,000", "76,85 %". */
 export function exact(value: number | null, unit: string, lang: Lang): string {
   if (value === null) return NONE;
-  if (unit === "percent") return joinPercent(number(lang, 2).format(percent(value)), lang);
+  if (unit === "percent") return joinPercent(number(lang, 2).format(value), lang);
   const digits = number(lang, unit === "VND" ? 0 : 2).format(value);
   if (unit === "VND") return lang === "vi" ? `${digits}\u00a0₫` : `VND\u00a0${digits}`;
   return digits;
 }
 
-/** Short, for axes and table cells: "23,3 tỷ", "150.000". */
+const SHORT: Record<string, string> = { million: "m", billion: "bn", trillion: "tn" };
+
+/** For a column of figures: every row with one digit after the comma where the unit has any: "23,0 tỷ", "5,0 %", "150.000". */
+export function cell(value: number | null, unit: string, lang: Lang): string {
+  if (value === null) return NONE;
+  if (unit === "percent") return joinPercent(number(lang, 1, true).format(value), lang);
+  const scale = unit === "VND" ? SCALES[lang].find(([size]) => Math.abs(value) >= size) : undefined;
+  if (!scale) return number(lang, 1).format(value);
+  return `${number(lang, 1, true).format(value / scale[0])}\u00a0${SHORT[scale[1]] ?? scale[1]}`;
+}
+
+/** Short, for axes and changes: "23,3 tỷ", "150.000". */
 export function short(value: number | null, unit: string, lang: Lang): string {
   if (value === null) return NONE;
-  if (unit === "percent") return joinPercent(number(lang, 1).format(percent(value)), lang);
+  if (unit === "percent") return joinPercent(number(lang, 1).format(value), lang);
   const large = unit === "VND" ? scaled(value, lang) : null;
   if (!large) return number(lang, 1).format(value);
-  return lang === "vi" ? `${large.number}\u00a0${large.word}` : `${large.number}\u00a0${large.word === "billion" ? "bn" : large.word === "million" ? "m" : "tn"}`;
+  return `${large.number}\u00a0${SHORT[large.word] ?? large.word}`;
 }
 
 function joinPercent(digits: string, lang: Lang): string {
@@ -101,7 +110,7 @@ export function change(value: number | null, previous: number | null, unit: stri
   const direction = difference > 0 ? "up" : difference < 0 ? "down" : "same";
   const size = Math.abs(difference);
   if (unit === "percent") {
-    const points = number(lang, 1).format(percent(size));
+    const points = number(lang, 1).format(size);
     return { direction: points === "0" ? "same" : direction, amount: lang === "vi" ? `${points} điểm\u00a0%` : `${points} pp`, share: null };
   }
   const share = previous > 0 && difference !== 0 ? joinPercent(number(lang, 1).format((size / previous) * 100), lang) : null;
@@ -110,7 +119,7 @@ export function change(value: number | null, previous: number | null, unit: stri
 
 /** Part of a whole: "76,9 %"; null when the whole is nothing. */
 export function share(part: number, whole: number, lang: Lang): string | null {
-  return whole > 0 ? joinPercent(number(lang, 1).format((part / whole) * 100), lang) : null;
+  return whole > 0 ? joinPercent(number(lang, 1, true).format((part / whole) * 100), lang) : null;
 }
 
 /** An ISO date: 31/12/2025 in Vietnamese, 31 Dec 2025 in English. */
