@@ -1,0 +1,1 @@
+"""What services promise one another. Imports only pydantic and the standard library."""
