@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from deploy.dev import supervisor
+from deploy.dev.postgres import BINARIES
+from deploy.dev.process import Failed
 from deploy.dev.supervisor import ROOT, SERVICES
 
 STAND_IN = """
@@ -135,6 +138,50 @@ def test_failed_migration_stops_the_start(checkout: Path) -> None:
     assert "migration ended with code 1" in up.stdout
     assert '| {"job": "migrate"' in up.stdout
     assert "nothing runs here" in stack(checkout, "status").stderr
+
+
+def test_processes_by_name(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test can kill a process, start it again, add a replica and drain it; a service cannot enter another's database."""
+    monkeypatch.setattr(supervisor, "ROOT", checkout)
+    running = supervisor.Stack(checkout / "data", settings={"LOG_LEVEL": "DEBUG"}, durable=False)
+    try:
+        running.start()
+        assert running.ended() == []
+        running.kill("members-relay")
+        assert running.ended() == ["members-relay"]
+        assert not running.ready("members-relay")
+        running.run("members-relay")
+        running.run("members-api-2")
+        assert running.addresses["members-2"] != running.addresses["members"]
+        running.terminate("members-api-2")
+        assert running.ended() == ["members-api-2"]
+        with pytest.raises(Failed, match="members-relay already runs"):
+            running.run("members-relay")
+        assert running.environment("loans", 1, 2)["DANVAN_LOG_LEVEL"] == "DEBUG"
+        assert enter(running, "loans", "loans") == "in"
+        assert "permission denied for database" in enter(running, "members", "loans")
+        running.kafka.kill()
+        assert "kafka" in running.ended()
+    finally:
+        running.stop()
+    assert {"postgres", "kafka", "issuer", "loans-api"} <= set(running.ended())
+
+
+def enter(running: supervisor.Stack, user: str, database: str) -> str:
+    """`in`, or why a service's role may not enter a database."""
+    command = [
+        BINARIES / "psql",
+        "-X",
+        "-q",
+        "-A",
+        "-t",
+        "-d",
+        running.postgres.url(database, user),
+        "-c",
+        "select 'in'",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout or done.stderr).strip()
 
 
 def wait_for(output: Path, text: str) -> None:
