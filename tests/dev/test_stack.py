@@ -141,7 +141,7 @@ def test_failed_migration_stops_the_start(checkout: Path) -> None:
 
 
 def test_processes_by_name(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test can kill a process, start it again, add a replica and drain it; a service cannot enter another's database."""
+    """Any process can be killed, started again, doubled, drained; no service can enter another's database."""
     monkeypatch.setattr(supervisor, "ROOT", checkout)
     running = supervisor.Stack(checkout / "data", settings={"LOG_LEVEL": "DEBUG"}, durable=False)
     try:
@@ -170,7 +170,7 @@ def test_processes_by_name(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def enter(running: supervisor.Stack, user: str, database: str) -> str:
     """`in`, or why a service's role may not enter a database."""
     command = [
-        BINARIES / "psql",
+        str(BINARIES / "psql"),
         "-X",
         "-q",
         "-A",
