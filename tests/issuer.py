@@ -36,11 +36,11 @@ class Issuer:
                     self.send_error(503)
                     return
                 public = json.loads(RSAAlgorithm.to_jwk(issuer.key.public_key()))
-                found: dict[str, Any] = {
+                answers: dict[str, dict[str, Any]] = {
                     "/.well-known/openid-configuration": {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/jwks"},
                     "/jwks": {"keys": [{**public, "kid": issuer.kid, "alg": "RS256", "use": "sig"}]},
-                }[self.path]
-                body = json.dumps(found).encode()
+                }
+                body = json.dumps(answers[self.path]).encode()
                 self.send_response(200)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()

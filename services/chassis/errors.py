@@ -53,7 +53,7 @@ class ProblemOut(BaseModel):
     errors: list[FaultOut] = []
 
 
-class Problem(Exception):  # noqa: N818  # the name RFC 9457 gives it
+class Problem(Exception):  # the name RFC 9457 gives it
     """A refusal that reaches the caller. `slug` is stable and names the problem; `faults` name the fields."""
 
     status: ClassVar[int] = 400

@@ -9,7 +9,7 @@ from services.chassis.auth import Caller, needs
 from services.chassis.db import Connection, Row
 from services.chassis.paging import Limit
 from services.chassis.relay import envelope
-from services.chassis.web import Reading, router
+from services.chassis.web import Reading, noun
 
 
 class Feed(BaseModel):
@@ -21,7 +21,7 @@ class Feed(BaseModel):
 
 def feed_router(service: str) -> APIRouter:
     """`GET /v1/events` of an owning service; needs the scope `<service>:read`."""
-    door = router("/events", "events")
+    door = noun("events")
 
     @door.get("", name="read_events")
     async def read(

@@ -4,27 +4,26 @@ Entity versions are taken under the entity's row lock, so for one entity journal
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import uuid_utils
-from pydantic import BaseModel
 
+from contracts.event import Data
 from services.chassis.context import context
 from services.chassis.db import Connection
 
 
 class Fact(NamedTuple):
-    """One state change: the event's type, whose it is, where and when it counts, the public state after it."""
+    """One state change: the event, whose it is, and when and where it counts."""
 
-    type: str
+    event: Data
     subject: UUID
     version: int
     occurredon: date
     unit: str
     branch: UUID | None
-    data: BaseModel
 
 
 APPEND = """
@@ -45,17 +44,22 @@ def new_id() -> UUID:
     return UUID(int=uuid_utils.uuid7().int)
 
 
+def now() -> datetime:
+    """When something is recorded, UTC."""
+    return datetime.now(UTC)
+
+
 def _row(fact: Fact) -> tuple[Any, ...]:
     request = context()
     return (
         new_id(),
-        fact.type,
+        fact.event.TYPE,
         fact.subject,
         fact.version,
         fact.occurredon,
         fact.unit,
         fact.branch,
-        fact.data.model_dump_json(),
+        fact.event.model_dump_json(),
         request.actor,
         request.traceparent,
     )
@@ -63,7 +67,7 @@ def _row(fact: Fact) -> tuple[Any, ...]:
 
 def _announce(facts: Sequence[Fact]) -> None:
     """Note the positions for the answer's Journal-Position header."""
-    context().written.extend(f"{f.type.split('.')[2]}:{f.subject}@{f.version}" for f in facts)
+    context().written.extend(f"{f.event.TYPE.split('.')[2]}:{f.subject}@{f.version}" for f in facts)
 
 
 async def append(conn: Connection, *facts: Fact) -> None:

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from alembic import op
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
@@ -14,6 +15,11 @@ from services.chassis.settings import Settings
 
 LOCK = 0x64616E76616E  # "danvan"
 log = logging.getLogger("danvan.migrate")
+
+
+def run(statements: str) -> None:
+    """Run several SQL statements inside a migration, as one block of the migration's transaction."""
+    op.get_bind().exec_driver_sql(f"do $migration$ begin {statements} end $migration$")
 
 
 async def upgrade(settings: Settings, migrations: Path, revision: str = "head") -> None:
@@ -29,7 +35,7 @@ async def upgrade(settings: Settings, migrations: Path, revision: str = "head") 
     script = ScriptDirectory.from_config(config)
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: db.connect(settings, "migrate"))
 
-    def run(connection: Connection) -> None:
+    def migrate(connection: Connection) -> None:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
         connection.execute(text("set lock_timeout = '5s'"))
         connection.execute(text("set statement_timeout = 0"))
@@ -47,7 +53,7 @@ async def upgrade(settings: Settings, migrations: Path, revision: str = "head") 
 
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(run)
+            await connection.run_sync(migrate)
     finally:
         await engine.dispose()
     log.info("migrated", extra={"revision": script.get_current_head()})

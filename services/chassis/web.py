@@ -50,9 +50,9 @@ class Transactional(APIRoute):
         return handle
 
 
-def router(prefix: str, tag: str) -> APIRouter:
+def noun(name: str) -> APIRouter:
     """The router of one noun."""
-    return APIRouter(prefix=f"/v1{prefix}", tags=[tag], route_class=Transactional)
+    return APIRouter(prefix=f"/v1/{name}", tags=[name], route_class=Transactional)
 
 
 async def _writing(request: Request) -> db.Connection:

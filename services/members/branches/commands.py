@@ -1,0 +1,90 @@
+"""Writes of branches."""
+
+from collections.abc import Set
+from datetime import date
+from uuid import UUID
+
+from contracts.members import BranchClosed, BranchCorrected, BranchCreated
+from services.chassis import journal
+from services.chassis.clock import today
+from services.chassis.db import Connection, UniqueViolation
+from services.chassis.errors import Conflict, Fault, NotFound, Stale, Text, invalid
+from services.chassis.paging import fold
+from services.members.branches import queries
+from services.members.branches.schemas import BranchIn, BranchOut, BranchPatch, ClosingIn
+
+Event = BranchCreated | BranchCorrected | BranchClosed
+SAME_NAME = Conflict(
+    Text("Đã có chi hội đang hoạt động cùng tên trong xã, phường này", "An open branch of this commune has this name"),
+    slug="branch-name-taken",
+    faults=[Fault("/name", "taken", Text("Tên đã được dùng", "Name already used"))],
+)
+
+
+async def create(conn: Connection, reach: Set[str], body: BranchIn) -> BranchOut:
+    """Open a branch. 404 outside `reach`, 422 before the unit existed or in the future, 409 if the name is taken."""
+    if body.unit not in reach:
+        raise NotFound
+    _check_day("/opened_on", body.opened_on)
+    branch = BranchOut(id=journal.new_id(), closed_on=None, version=1, recorded_at=journal.now(), **body.model_dump())
+    change = """
+        insert into branch (id, unit, name, name_folded, kind, opened_on, version, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, 1, $7) returning 1
+    """
+    values = (branch.id, branch.unit, branch.name, fold(branch.name), branch.kind, branch.opened_on, branch.recorded_at)
+    try:
+        await journal.record(conn, _fact(BranchCreated, branch, branch.opened_on), change, *values)
+    except UniqueViolation:
+        raise SAME_NAME from None
+    return branch
+
+
+async def correct(conn: Connection, reach: Set[str], branch_id: UUID, version: int, body: BranchPatch) -> BranchOut:
+    """Correct a branch's record, from its beginning. 412 if it is no longer at `version`, 409 if the name is taken."""
+    before = await queries.get(conn, reach, branch_id)
+    branch = before.model_copy(update=body.model_dump(exclude_unset=True, exclude_none=True))
+    _check_day("/opened_on", branch.opened_on, before.closed_on)
+    try:
+        return await _update(conn, branch, version, BranchCorrected, min(before.opened_on, branch.opened_on))
+    except UniqueViolation:
+        raise SAME_NAME from None
+
+
+async def close(conn: Connection, reach: Set[str], branch_id: UUID, version: int, body: ClosingIn) -> BranchOut:
+    """Close a branch. 409 if it is closed already or has active members."""
+    branch = await queries.get(conn, reach, branch_id)
+    if branch.closed_on is not None:
+        raise Conflict(Text("Chi hội đã đóng", "The branch is closed already"), slug="branch-closed")
+    if body.closed_on < branch.opened_on:
+        raise invalid("/closed_on", "before_opening", "Trước ngày thành lập", "Before the branch was opened")
+    _check_day("/closed_on", body.closed_on)
+    if await queries.has_active_members(conn, branch_id):
+        raise Conflict(Text("Chi hội còn hội viên", "The branch has active members"), slug="branch-not-empty")
+    closed = branch.model_copy(update={"closed_on": body.closed_on})
+    return await _update(conn, closed, version, BranchClosed, body.closed_on)
+
+
+async def _update(conn: Connection, branch: BranchOut, version: int, event: type[Event], occurredon: date) -> BranchOut:
+    """Write all fields of `branch` over `version`."""
+    branch = branch.model_copy(update={"version": version + 1, "recorded_at": journal.now()})
+    change = """
+        update branch set name = $3, name_folded = $4, kind = $5, opened_on = $6, closed_on = $7, version = $2 + 1,
+                          recorded_at = $8
+        where id = $1 and version = $2 returning 1
+    """
+    values = (branch.name, fold(branch.name), branch.kind, branch.opened_on, branch.closed_on, branch.recorded_at)
+    if not await journal.record(conn, _fact(event, branch, occurredon), change, branch.id, version, *values):
+        raise Stale
+    return branch
+
+
+def _fact(event: type[Event], branch: BranchOut, occurredon: date) -> journal.Fact:
+    data = event(kind=branch.kind, opened_on=branch.opened_on, closed_on=branch.closed_on)
+    return journal.Fact(data, branch.id, branch.version, occurredon, branch.unit, branch.id)
+
+
+def _check_day(pointer: str, day: date, latest: date | None = None) -> None:
+    if day > today():
+        raise invalid(pointer, "future", "Không được ở tương lai", "May not lie in the future")
+    if latest is not None and day > latest:
+        raise invalid(pointer, "after_closing", "Sau ngày đóng", "After the branch was closed")

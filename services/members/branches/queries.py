@@ -1,0 +1,52 @@
+"""Reads of branches."""
+
+from collections.abc import Set
+from uuid import UUID
+
+from services.chassis.db import Connection, Row
+from services.chassis.errors import NotFound
+from services.chassis.paging import Page, after, fold, page_of
+from services.members.branches.schemas import BranchOut
+
+
+def out(row: Row) -> BranchOut:
+    """A `branch` row as the door shows it."""
+    return BranchOut.model_validate(dict(row), extra="ignore")
+
+
+async def get(conn: Connection, reach: Set[str], branch_id: UUID) -> BranchOut:
+    """One branch inside `reach`, or 404."""
+    row = await conn.fetchrow("select * from branch where id = $1 and unit = any($2)", branch_id, list(reach))
+    if row is None:
+        raise NotFound
+    return out(row)
+
+
+async def find(
+    conn: Connection, reach: Set[str], unit: str | None, q: str | None, limit: int, cursor: str | None
+) -> Page[BranchOut]:
+    """Branches of `unit` (or of all of `reach`) whose folded name contains `q`, by unit and id."""
+    start = after(cursor, str, UUID)
+    rows = await conn.fetch(
+        """
+        select * from branch
+        where unit = any($1)
+          and ($2::text is null or strpos(name_folded, $2) > 0)
+          and ($3::text is null or (unit, id) > ($3, $4::uuid))
+        order by unit, id
+        limit $5
+        """,
+        [unit] if unit in reach else [] if unit else list(reach),
+        fold(q) if q else None,
+        *(start or (None, None)),
+        limit + 1,
+    )
+    page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
+    return Page(items=[out(row) for row in page], next_cursor=following)
+
+
+async def has_active_members(conn: Connection, branch_id: UUID) -> bool:
+    """Whether anybody is an active member of the branch."""
+    return bool(
+        await conn.fetchval("select exists (select from member where branch = $1 and status = 'active')", branch_id)
+    )

@@ -1,0 +1,53 @@
+"""Branches at the door."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Kind = Literal["residential", "sectoral"]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+UnitCode = Annotated[str, Field(pattern=r"^\d{5}$", description="Commune-level code (Decision 19/2025/QĐ-TTg)")]
+
+
+class BranchIn(BaseModel):
+    """A branch to be opened."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    unit: UnitCode
+    name: Name
+    kind: Kind = "residential"
+    opened_on: date
+
+
+class BranchPatch(BaseModel):
+    """What may be corrected; absent fields stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    kind: Kind | None = None
+    opened_on: date | None = None
+
+
+class ClosingIn(BaseModel):
+    """The day a branch closes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    closed_on: date
+
+
+class BranchOut(BaseModel):
+    """A branch (*chi hội*)."""
+
+    id: UUID
+    unit: str
+    name: str
+    kind: Kind
+    opened_on: date
+    closed_on: date | None
+    version: int
+    recorded_at: datetime

@@ -1,0 +1,67 @@
+"""Reads of households."""
+
+import json
+from collections.abc import Set
+from uuid import UUID
+
+from services.chassis.db import Connection, Row
+from services.chassis.errors import NotFound
+from services.chassis.paging import Page, after, page_of
+from services.members.households.schemas import HouseholdOut, YearOut
+
+SELECT = """
+select household.*, coalesce(
+    (select json_agg(json_build_object('year', year, 'status', status, 'standard', standard) order by year desc)
+     from household_poverty where household = household.id), '[]') as poverty
+from household
+"""
+
+
+def out(row: Row) -> HouseholdOut:
+    """A `household` row with its years as the door shows it."""
+    poverty = [YearOut.model_validate(year) for year in json.loads(row["poverty"])]
+    return HouseholdOut.model_validate({**dict(row), "poverty": poverty}, extra="ignore")
+
+
+async def get(conn: Connection, reach: Set[str], household_id: UUID) -> HouseholdOut:
+    """One household inside `reach`, or 404."""
+    row = await conn.fetchrow(f"{SELECT} where id = $1 and unit = any($2)", household_id, list(reach))
+    if row is None:
+        raise NotFound
+    return out(row)
+
+
+async def find(
+    conn: Connection, reach: Set[str], unit: str | None, branch: UUID | None, limit: int, cursor: str | None
+) -> Page[HouseholdOut]:
+    """Households of `unit` (or of all of `reach`) and of `branch`, by unit and id."""
+    start = after(cursor, str, UUID)
+    rows = await conn.fetch(
+        f"""
+        {SELECT}
+        where unit = any($1)
+          and ($2::uuid is null or branch = $2)
+          and ($3::text is null or (unit, id) > ($3, $4::uuid))
+        order by unit, id
+        limit $5
+        """,
+        [unit] if unit in reach else [] if unit else list(reach),
+        branch,
+        *(start or (None, None)),
+        limit + 1,
+    )
+    page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
+    return Page(items=[out(row) for row in page], next_cursor=following)
+
+
+async def branches(conn: Connection, reach: Set[str], ids: Set[UUID]) -> dict[UUID, Row]:
+    """Open branches inside `reach` by id, locked against being closed until the transaction ends."""
+    rows = await conn.fetch(
+        """
+        select id, unit, opened_on from branch where id = any($1) and unit = any($2) and closed_on is null
+        order by id for share
+        """,
+        list(ids),
+        list(reach),
+    )
+    return {row["id"]: row for row in rows}

@@ -1,0 +1,76 @@
+"""Households at the door."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from contracts.members import PovertyStatus
+
+Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Standard = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,60}$", examples=["national-2022-2025"])]
+BATCH = 1_000
+
+
+class HouseholdIn(BaseModel):
+    """A household to be registered in a branch."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    branch: UUID
+    address: Address | None = None
+    registered_on: date | None = Field(None, description="First day it counts; default today")
+
+
+class HouseholdPatch(BaseModel):
+    """What may be corrected; absent fields stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    address: Address | None = None
+
+
+class PovertyStatusIn(BaseModel):
+    """A household's status of one year, by a standard."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: PovertyStatus
+    standard: Standard
+    effective_on: date = Field(description="The day it counts from")
+
+
+class YearOut(BaseModel):
+    """The status of one year."""
+
+    year: int
+    status: PovertyStatus
+    standard: str
+
+
+class HouseholdOut(BaseModel):
+    """A household. `address` is shown to callers with the scope `members:personal` only."""
+
+    id: UUID
+    unit: str
+    branch: UUID
+    address: str | None
+    registered_on: date
+    poverty: list[YearOut] = Field(description="Poverty status by year, newest first")
+    version: int
+    recorded_at: datetime
+
+
+class HouseholdsIn(BaseModel):
+    """Households to be registered together: all or none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[HouseholdIn] = Field(min_length=1, max_length=BATCH)
+
+
+class HouseholdsOut(BaseModel):
+    """The households registered, in order."""
+
+    items: list[HouseholdOut]

@@ -1,0 +1,92 @@
+"""HTTP door of members."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query, Response
+
+from services.chassis.auth import Caller, needs
+from services.chassis.context import context
+from services.chassis.errors import Forbidden, Text
+from services.chassis.paging import Cursor, Limit, Page
+from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun
+from services.members.branches.schemas import UnitCode
+from services.members.members import commands, queries
+from services.members.members.schemas import (
+    BatchIn,
+    BatchOut,
+    DepartureIn,
+    MemberIn,
+    MemberOut,
+    MemberPatch,
+    Status,
+)
+
+router = noun("members")
+Reader = Annotated[Caller, Depends(needs("members:read"))]
+Writer = Annotated[Caller, Depends(needs("members:write"))]
+PERSONAL = "members:personal"
+
+
+@router.post("", status_code=201, openapi_extra=IDEMPOTENT)
+async def enrol_member(body: MemberIn, conn: Writing, caller: Writer, response: Response) -> MemberOut:
+    """Enrol a member in a branch."""
+    member = await commands.enrol(conn, caller.reach, body)
+    etag(response, member.version)
+    response.headers["location"] = f"/v1/members/{member.id}"
+    return member.shown(personal=PERSONAL in caller.scopes)
+
+
+@router.post("/batch", openapi_extra=IDEMPOTENT)
+async def enrol_members(body: BatchIn, conn: Writing, caller: Writer) -> BatchOut:
+    """Enrol up to 1,000 members; a verdict for each row. A row that is refused does not stop the others."""
+    return await commands.enrol_many(conn, caller.reach, body, context().language)
+
+
+@router.get("")
+async def list_members(
+    conn: Reading,
+    caller: Reader,
+    unit: Annotated[UnitCode | None, Query()] = None,
+    branch: Annotated[UUID | None, Query()] = None,
+    status: Annotated[Status | None, Query()] = None,
+    q: Annotated[str | None, Query(max_length=200, description="In the name; needs the scope members:personal")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[MemberOut]:
+    """Members inside the caller's reach."""
+    personal = PERSONAL in caller.scopes
+    if q is not None and not personal:
+        raise Forbidden(Text(f"Cần quyền {PERSONAL} để tìm theo tên", f"Searching by name needs the scope {PERSONAL}"))
+    page = await queries.find(
+        conn, caller.reach, unit=unit, branch=branch, status=status, q=q, limit=limit, cursor=cursor
+    )
+    return Page(items=[member.shown(personal=personal) for member in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/{member_id}")
+async def read_member(member_id: UUID, conn: Reading, caller: Reader, response: Response) -> MemberOut:
+    """One member."""
+    member = await queries.get(conn, caller.reach, member_id)
+    etag(response, member.version)
+    return member.shown(personal=PERSONAL in caller.scopes)
+
+
+@router.patch("/{member_id}")
+async def correct_member(
+    member_id: UUID, body: MemberPatch, version: IfMatch, conn: Writing, caller: Writer, response: Response
+) -> MemberOut:
+    """Correct what was recorded wrongly, or record what has changed since `effective_on`."""
+    member = await commands.correct(conn, caller.reach, member_id, version, body)
+    etag(response, member.version)
+    return member.shown(personal=PERSONAL in caller.scopes)
+
+
+@router.post("/{member_id}/departure", openapi_extra=IDEMPOTENT)
+async def leave(
+    member_id: UUID, body: DepartureIn, version: IfMatch, conn: Writing, caller: Writer, response: Response
+) -> MemberOut:
+    """End a membership."""
+    member = await commands.leave(conn, caller.reach, member_id, version, body)
+    etag(response, member.version)
+    return member.shown(personal=PERSONAL in caller.scopes)

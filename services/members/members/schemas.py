@@ -1,0 +1,132 @@
+"""Members at the door."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from services.chassis.errors import FaultOut
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Kind = Literal["ordinary", "honorary"]
+Status = Literal["active", "left", "deceased"]
+Poverty = Literal["poor", "near_poor", "newly_escaped", "average", "other"]
+LeavingReason = Literal["moved_away", "own_wish", "age_or_health", "long_absence", "expelled", "deceased", "other"]
+Year = Annotated[int, Field(ge=1900, le=2100)]
+Ethnicity = Annotated[str, Field(pattern=r"^\d{2}$", description="Code in the list of 1979: 01 Kinh … 54 Rơ-măm")]
+BATCH = 1_000
+
+
+class Birth(BaseModel):
+    """The birth date, or its year only."""
+
+    birth_date: date | None = None
+    birth_year: Year | None = None
+
+    @model_validator(mode="after")
+    def _one_year(self) -> Self:
+        """A full date tells the year; another one beside it is a mistake."""
+        if self.birth_date is not None:
+            if self.birth_year not in (None, self.birth_date.year):
+                raise PydanticCustomError(
+                    "birth_year", "birth_year disagrees with birth_date", {"vi": "Năm sinh khác với ngày sinh"}
+                )
+            self.birth_year = self.birth_date.year
+        return self
+
+
+class MemberIn(Birth):
+    """A woman who joins (an honorary member may be anybody)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    branch: UUID
+    household: UUID | None = None
+    name: Name
+    ethnicity: Ethnicity = "01"
+    kind: Kind = "ordinary"
+    core: bool = False
+    joined_on: date
+
+
+class MemberPatch(Birth):
+    """What may be corrected; absent fields stay.
+
+    `effective_on` is the day from which the new values hold; absent, they held from the beginning and the record
+    was wrong, so past figures are put right too.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    household: UUID | None = None
+    name: Name | None = None
+    ethnicity: Ethnicity | None = None
+    kind: Kind | None = None
+    core: bool | None = None
+    joined_on: date | None = None
+    effective_on: date | None = None
+
+
+class DepartureIn(BaseModel):
+    """When and why a member leaves; `deceased` is a reason of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    left_on: date
+    reason: LeavingReason
+
+
+class MemberOut(BaseModel):
+    """A member. `name` and `birth_date` are shown to callers with the scope `members:personal` only."""
+
+    id: UUID
+    unit: str
+    branch: UUID
+    household: UUID | None
+    name: str | None
+    birth_date: date | None
+    birth_year: int | None
+    ethnicity: str
+    ethnicity_system: str = Field(description="The official list the code is of: 1979")
+    kind: Kind
+    core: bool
+    joined_on: date
+    status: Status
+    left_on: date | None
+    leaving_reason: LeavingReason | None
+    poverty_status: Poverty | None = Field(description="Of the household, as last set")
+    version: int
+    recorded_at: datetime
+
+    def shown(self, *, personal: bool) -> Self:
+        """Itself, without what identifies a person unless `personal`."""
+        return self if personal else self.model_copy(update={"name": None, "birth_date": None})
+
+
+class VerdictOut(BaseModel):
+    """What became of one row of a batch."""
+
+    row: int = Field(description="Its place in the batch, from 0")
+    verdict: Literal["created", "valid", "refused"]
+    id: UUID | None = None
+    version: int | None = None
+    errors: list[FaultOut] = []
+
+
+class BatchIn(BaseModel):
+    """Rows to be enrolled one by one; a refused row does not stop the others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[dict[str, object]] = Field(min_length=1, max_length=BATCH, description="Each as in POST /v1/members")
+    validate_only: bool = Field(False, description="Say what would happen; change nothing")
+
+
+class BatchOut(BaseModel):
+    """A verdict per row, in order."""
+
+    items: list[VerdictOut]
+    created: int
+    refused: int

@@ -1,0 +1,36 @@
+"""HTTP door of units."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from services.chassis.auth import Caller, needs
+from services.chassis.web import noun
+from services.members.units import queries
+from services.members.units.schemas import LineagesOut, UnitOut, UnitsOut
+
+router = noun("units")
+Reader = Annotated[Caller, Depends(needs("members:read"))]
+
+
+@router.get("")
+async def list_units(caller: Reader) -> UnitsOut:
+    """The units inside the caller's reach."""
+    return queries.reached(caller.reach)
+
+
+@router.get("/{code}")
+async def read_unit(
+    code: str,
+    caller: Reader,
+    on: Annotated[date | None, Query(description="Day the code was in force; default now. Codes are re-used.")] = None,
+) -> UnitOut:
+    """What a code, or an alias of it, names."""
+    return queries.get(caller.reach, code, on)
+
+
+@router.get("/{code}/lineage")
+async def read_lineage(code: str, caller: Reader) -> LineagesOut:
+    """The units of before 2025-07-01 that a unit was made of."""
+    return LineagesOut(items=queries.lineage(caller.reach, code))

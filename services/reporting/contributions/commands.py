@@ -1,0 +1,133 @@
+"""Writes of figures: what a batch of changes adds to the log of contributions and to the roll-ups."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from contracts import units
+from services.chassis.consumer import Change
+from services.chassis.db import Connection
+from services.reporting.contributions.rules import DISTINCT, Cell, contributions, falls_on
+
+CHANNEL = "danvan_applied"
+ALL = "*"
+PAYLOAD_UNITS = 1_000
+Total = tuple[str, str, str, str, int]
+Day = tuple[str, str, date, int]
+
+
+class Delta(NamedTuple):
+    """One row of the contribution log."""
+
+    subject: UUID
+    version: int
+    measure: str
+    unit: str
+    branch: UUID | None
+    day: date
+    known_at: datetime
+    previous: date | None
+    dims: str
+    value: int
+
+
+async def apply(conn: Connection, changes: Sequence[Change]) -> None:
+    """Add `f(after) - f(before)` of every change, in the caller's transaction.
+
+    Roll-up rows are split by `shard`, the Kafka partition: projectors of different partitions never wait for one
+    another's rows. Rows are written in key order, so two batches cannot lock each other.
+    """
+    log: list[Delta] = []
+    totals: dict[Total, int] = defaultdict(int)
+    days: dict[Day, int] = defaultdict(int)
+    for change in changes:
+        event = change.event
+        for cell, unit, branch, value in deltas(change):
+            on = falls_on(cell, event.occurredon)
+            log.append(
+                Delta(
+                    event.subject,
+                    event.version,
+                    cell.measure,
+                    unit,
+                    branch,
+                    on,
+                    event.time,
+                    cell.previous,
+                    _dims(cell.dims),
+                    value,
+                )
+            )
+            if cell.measure in DISTINCT:
+                continue
+            for scope in (unit, units.province_of(unit)):
+                days[scope, cell.measure, on, change.shard] += value
+                totals[scope, cell.measure, "", "", change.shard] += value
+                for dimension, category in cell.dims:
+                    totals[scope, cell.measure, dimension, category, change.shard] += value
+    await conn.copy_records_to_table("contribution", records=log, columns=Delta._fields)
+    await _add_totals(conn, totals)
+    await _add_days(conn, days)
+    await _announce(conn, {delta.unit for delta in log})
+
+
+def deltas(change: Change) -> Iterator[tuple[Cell, str, UUID | None, int]]:
+    """The non-zero parts of `f(after) - f(before)` with the unit and branch they count in."""
+    event = change.event
+    before = contributions(change.kind, change.before)
+    after = contributions(change.kind, change.after)
+    if before and (change.before_unit, change.before_branch) != (event.unit, event.branch):
+        for cell, value in before.items():
+            yield cell, change.before_unit or event.unit, change.before_branch, -value
+        before = {}
+    for cell, value in after.items():
+        if value != (was := before.pop(cell, 0)):
+            yield cell, event.unit, event.branch, value - was
+    for cell, value in before.items():
+        yield cell, event.unit, event.branch, -value
+
+
+@lru_cache(maxsize=65_536)
+def _dims(dims: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps(dict(dims))
+
+
+async def _add_totals(conn: Connection, totals: dict[Total, int]) -> None:
+    """Add to the totals of communes and provinces over all days."""
+    await conn.execute(
+        """
+        insert into rollup as r (scope, measure, dimension, category, shard, value)
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[])
+        on conflict (scope, measure, dimension, category, shard) do update set value = r.value + excluded.value
+        """,
+        *_columns(totals, 6),
+    )
+
+
+async def _add_days(conn: Connection, days: dict[Day, int]) -> None:
+    """Add to the daily growth of communes and provinces."""
+    await conn.execute(
+        """
+        insert into rollup_day as r (scope, measure, day, shard, value)
+        select * from unnest($1::text[], $2::text[], $3::date[], $4::int[], $5::bigint[])
+        on conflict (scope, measure, day, shard) do update set value = r.value + excluded.value
+        """,
+        *_columns(days, 5),
+    )
+
+
+def _columns(sums: Mapping[tuple[Any, ...], int], width: int) -> list[list[Any]]:
+    """Non-zero sums in key order, as columns."""
+    rows = [(*key, value) for key, value in sorted(sums.items()) if value]
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+
+
+async def _announce(conn: Connection, touched: set[str]) -> None:
+    """Tell every API process, at commit, whose figures changed."""
+    if touched:
+        payload = ",".join(sorted(touched)) if len(touched) <= PAYLOAD_UNITS else ALL
+        await conn.execute("select pg_notify($1, $2)", CHANNEL, payload)

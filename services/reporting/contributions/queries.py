@@ -1,0 +1,229 @@
+"""Reads of figures: sums of contributions for units or a branch, as of a day or over a period.
+
+Communes and provinces are read from roll-ups: the total over all days less what falls after the day asked for. A
+branch, a breakdown on a past day, a distinct count and a report as known earlier are summed from the log.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from contracts import units
+from services.chassis.db import Connection, Row
+from services.reporting.contributions.rules import DISTINCT
+from services.reporting.indicators.catalogue import Indicator, catalogue
+
+PROVINCE_DIGITS = 2
+AGE = "age_band"
+
+
+class Period(NamedTuple):
+    """Days from `start` to `end`, both included."""
+
+    start: date
+    end: date
+
+
+Sums = dict[str, dict[str, int]]
+"""scope → measure → sum"""
+
+
+async def sums(
+    conn: Connection, scopes: Sequence[str], measures: Sequence[str], period: Period, known_at: datetime | None = None
+) -> Sums:
+    """Sum of each measure in each scope (unit codes): stocks as of the period's end, flows inside it."""
+    found: Sums = {scope: dict.fromkeys(measures, 0) for scope in scopes}
+    stocks, flows = _by_kind(measures)
+    distinct = [m for m in flows if m in DISTINCT]
+    if known_at is not None:
+        rows = await _logged(conn, scopes, stocks, flows, period, known_at=known_at)
+    else:
+        rows = await _stocks(conn, scopes, stocks, period.end) if stocks else []
+        if plain := [m for m in flows if m not in DISTINCT]:
+            rows += await _flows(conn, scopes, plain, period)
+        if distinct:
+            rows += await _logged(conn, scopes, [], distinct, period)
+    for row in rows:
+        found[row["scope"]][row["measure"]] += int(row["value"])
+    return found
+
+
+def _by_kind(measures: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Stocks and flows among the measures."""
+    kinds = catalogue()
+    stocks = [m for m in measures if kinds[m].kind == "stock"]
+    return stocks, [m for m in measures if m not in stocks]
+
+
+async def _stocks(conn: Connection, scopes: Sequence[str], measures: Sequence[str], end: date) -> list[Row]:
+    """Totals less what falls after `end`."""
+    return await conn.fetch(
+        """
+        select scope, measure, sum(value) as value from (
+            select scope, measure, value from rollup
+            where scope = any($1) and measure = any($2) and dimension = '' and category = ''
+            union all
+            select scope, measure, -value from rollup_day
+            where scope = any($1) and measure = any($2) and day > $3
+        ) as parts group by scope, measure
+        """,
+        scopes,
+        measures,
+        end,
+    )
+
+
+async def _flows(conn: Connection, scopes: Sequence[str], measures: Sequence[str], period: Period) -> list[Row]:
+    """Growth inside the period."""
+    return await conn.fetch(
+        """
+        select scope, measure, sum(value) as value from rollup_day
+        where scope = any($1) and measure = any($2) and day between $3 and $4
+        group by scope, measure
+        """,
+        scopes,
+        measures,
+        *period,
+    )
+
+
+async def _logged(
+    conn: Connection,
+    scopes: Sequence[str],
+    stocks: Sequence[str],
+    flows: Sequence[str],
+    period: Period,
+    *,
+    dimension: str | None = None,
+    known_at: datetime | None = None,
+) -> list[Row]:
+    """Sums from the log, by category of `dimension` and of what had been recorded by `known_at` where given.
+
+    A distinct measure counts an entity on its first day in the period: the day before that one lies outside.
+    """
+    return await conn.fetch(
+        """
+        select scope, measure, coalesce(dims ->> $7, '') as category, sum(value) as value
+        from unnest($1::text[], $2::text[]) as asked (scope, code)
+        join contribution on unit = code
+        where (measure = any($3) and day <= $6
+               or measure = any($4) and day between $5 and $6 and (previous is null or previous < $5))
+          and ($8::timestamptz is null or known_at <= $8)
+        group by 1, 2, 3
+        """,
+        *_communes(scopes),
+        stocks,
+        flows,
+        *period,
+        dimension or "",
+        known_at,
+    )
+
+
+def _communes(scopes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Each scope paired with the commune-level units it is the sum of."""
+    pairs = [
+        (scope, code)
+        for scope in scopes
+        for code in (sorted(units.subtree(scope) - {scope}) if len(scope) == PROVINCE_DIGITS else [scope])
+    ]
+    return [scope for scope, _ in pairs], [code for _, code in pairs]
+
+
+async def branch_sums(
+    conn: Connection, unit: str, measures: Sequence[str], period: Period
+) -> dict[UUID, dict[str, int]]:
+    """Sums per branch of a commune, from the log."""
+    rows = await conn.fetch(
+        """
+        select branch, measure, sum(value) as value from contribution
+        where unit = $1 and branch is not null and (
+            measure = any($2) and day <= $5
+            or measure = any($3) and day between $4 and $5 and (previous is null or previous < $4))
+        group by branch, measure
+        """,
+        unit,
+        *_by_kind(measures),
+        *period,
+    )
+    found: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        found[row["branch"]][row["measure"]] = int(row["value"])
+    return found
+
+
+async def breakdown(
+    conn: Connection,
+    scope: str,
+    indicator: Indicator,
+    dimension: str,
+    period: Period,
+    known_at: datetime | None = None,
+) -> dict[str, int]:
+    """The indicator's sum in one scope by category of `dimension`, without empty categories.
+
+    Age bands are made from birth years when read, as of the period's end: nobody's birthday is an event.
+    """
+    stored = "birth_year" if dimension == AGE else dimension
+    measure = f"{indicator.code}_by_{stored}" if indicator.code in DISTINCT else indicator.code
+    if indicator.kind == "stock" and known_at is None:
+        rows = await _stock_by(conn, scope, measure, stored, period.end)
+    else:
+        stocks, flows = ([measure], []) if indicator.kind == "stock" else ([], [measure])
+        rows = await _logged(conn, [scope], stocks, flows, period, dimension=stored, known_at=known_at)
+    found: dict[str, int] = defaultdict(int)
+    for row in rows:
+        category = age_band(row["category"], period.end) if dimension == AGE else row["category"]
+        found[category] += int(row["value"])
+    return {category: value for category, value in sorted(found.items()) if value}
+
+
+async def _stock_by(conn: Connection, scope: str, measure: str, dimension: str, end: date) -> list[Row]:
+    """Totals by category, less what the log holds after `end`."""
+    return await conn.fetch(
+        """
+        select category, sum(value) as value from (
+            select category, value from rollup where scope = $1 and measure = $3 and dimension = $4
+            union all
+            select coalesce(dims ->> $4, ''), -value from contribution
+            where unit = any($2) and measure = $3 and day > $5
+        ) as parts group by category
+        """,
+        scope,
+        _communes([scope])[1],
+        measure,
+        dimension,
+        end,
+    )
+
+
+async def monthly(conn: Connection, scope: str, measures: Sequence[str], period: Period) -> dict[str, dict[date, int]]:
+    """Growth of each measure in a commune or province by month (its first day) inside the period."""
+    rows = await conn.fetch(
+        """
+        select measure, date_trunc('month', day)::date as month, sum(value) as value from rollup_day
+        where scope = $1 and measure = any($2) and day between $3 and $4
+        group by 1, 2
+        """,
+        scope,
+        measures,
+        *period,
+    )
+    found: dict[str, dict[date, int]] = defaultdict(dict)
+    for row in rows:
+        found[row["measure"]][row["month"]] = int(row["value"])
+    return found
+
+
+def age_band(birth_year: str, on: date) -> str:
+    """`under_30`, `30_39` … `60_plus` by the age reached in the year of `on`; `unknown` without a birth year."""
+    if not birth_year:
+        return "unknown"
+    age = on.year - int(birth_year)
+    if age < 30:
+        return "under_30"
+    if age >= 60:
+        return "60_plus"
+    return f"{age // 10 * 10}_{age // 10 * 10 + 9}"

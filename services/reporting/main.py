@@ -1,0 +1,48 @@
+"""The reporting service: every question about numbers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.chassis.app import Service
+from services.reporting import projector
+from services.reporting.dashboards import api as dashboards
+from services.reporting.dashboards.cache import Cache
+from services.reporting.figures import api as figures
+from services.reporting.freshness import api as freshness
+from services.reporting.indicators import api as indicators
+from services.reporting.parked import api as parked
+from services.reporting.stream import api as stream
+from services.reporting.stream.listener import listening
+
+FOLDER = Path(__file__).parent
+
+
+@asynccontextmanager
+async def background(app: FastAPI) -> AsyncIterator[None]:
+    """What the API keeps beside its pool: dashboards already made, and news of what has changed."""
+    app.state.dashboards = Cache()
+    async with listening(app):
+        yield
+
+
+SERVICE = Service(
+    name="reporting",
+    routers=[
+        indicators.router,
+        dashboards.router,
+        figures.router,
+        freshness.router,
+        stream.router,
+        parked.router,
+    ],
+    migrations=FOLDER / "migrations",
+    processes={"projector": projector.run},
+    background=background,
+    pages=FOLDER / "web" / "dist",
+)
+
+if __name__ == "__main__":
+    SERVICE.main()

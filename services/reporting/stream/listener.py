@@ -1,0 +1,87 @@
+"""Hears from the projector, at each commit, whose figures changed; tells streams and caches in this process."""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from contracts import units
+from services.chassis import db
+from services.reporting.contributions.commands import ALL, CHANNEL
+
+log = logging.getLogger("danvan.listener")
+RETRY_SECONDS = 1.0
+
+
+class Applied:
+    """Counts changes by unit; a province's count covers everything below it.
+
+    While `connected` is false nothing is known to be unchanged, so nothing may be served from a cache.
+    """
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.stamps: dict[str, int] = defaultdict(int)
+        self.everything = 0
+        self.waiting: set[asyncio.Queue[set[str]]] = set()
+
+    def stamp(self, unit: str) -> tuple[int, int]:
+        """A value that differs after any change to the unit's figures."""
+        return self.everything, self.stamps[unit]
+
+    def heard(self, payload: str) -> None:
+        """Take in one notification: unit codes, or `*` for any."""
+        codes = set(payload.split(","))
+        if ALL in codes:
+            self.everything += 1
+        touched = codes | {units.province_of(code) for code in codes - {ALL}}
+        for code in touched:
+            self.stamps[code] += 1
+        for queue in self.waiting:
+            queue.put_nowait(touched)
+
+    @contextlib.contextmanager
+    def subscribed(self) -> Iterator[asyncio.Queue[set[str]]]:
+        """A queue that gets the units of every change while the block runs."""
+        queue: asyncio.Queue[set[str]] = asyncio.Queue()
+        self.waiting.add(queue)
+        try:
+            yield queue
+        finally:
+            self.waiting.discard(queue)
+
+
+@asynccontextmanager
+async def listening(app: FastAPI) -> AsyncIterator[None]:
+    """Keeps `app.state.applied` current while the application runs."""
+    app.state.applied = applied = Applied()
+    task = asyncio.create_task(_listen(app, applied))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _listen(app: FastAPI, applied: Applied) -> None:
+    """LISTEN on a connection of its own; on losing it, distrust every cache and come back."""
+    while True:
+        try:
+            conn = await db.connect(app.state.settings, "reporting-listener")
+            gone = asyncio.Event()
+            conn.add_termination_listener(lambda _, gone=gone: gone.set())
+            await conn.add_listener(CHANNEL, lambda *args: applied.heard(args[3]))
+            applied.heard(ALL)
+            applied.connected = True
+            await gone.wait()
+            log.warning("lost the database; serving without cache")
+        except db.UNAVAILABLE as error:
+            log.warning("cannot listen", extra={"error": repr(error)})
+        finally:
+            applied.connected = False
+        await asyncio.sleep(RETRY_SECONDS)
