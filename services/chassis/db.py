@@ -2,15 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from services.chassis.settings import Settings
 
-Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-Pool = asyncpg.Pool[asyncpg.Record]
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Single = asyncpg.Connection[asyncpg.Record]
+else:  # asyncpg's classes take no parameters at run time
+    Connection = asyncpg.Connection | PoolConnectionProxy
+    Pool = asyncpg.Pool
+    Single = asyncpg.Connection
 Row = asyncpg.Record
 
 UniqueViolation = asyncpg.UniqueViolationError
@@ -60,9 +66,9 @@ async def connect_pool(settings: Settings, application: str) -> Pool:
     )
 
 
-async def connect(settings: Settings, application: str) -> asyncpg.Connection[asyncpg.Record]:
+async def connect(settings: Settings, application: str) -> Single:
     """One connection outside any pool (relay leadership, LISTEN)."""
-    conn: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**_options(settings, application))
+    conn: Single = await asyncpg.connect(**_options(settings, application))
     return conn
 
 

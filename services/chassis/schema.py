@@ -38,7 +38,7 @@ create trigger journal_no_truncate before truncate on journal
     for each statement execute function journal_is_append_only();
 
 create table relay_state (
-    only      boolean primary key default true check (only),
+    one       boolean primary key default true check (one),
     published bigint not null default 0
 );
 insert into relay_state default values;
