@@ -6,7 +6,7 @@ another unit, so the key is (code, valid_from).
 
 import csv
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -110,13 +110,19 @@ def _lineage() -> tuple[dict[str, tuple[Lineage, ...]], dict[str, tuple[Lineage,
     by_successor: dict[str, list[Lineage]] = defaultdict(list)
     for row in _rows("unit_lineage.csv"):
         extent: Literal["whole", "part"] = "whole" if row["extent"] == "whole" else "part"
-        pair = Lineage(legacy()[row["legacy_code"]], current()[row["successor_code"]], extent)
+        successor = current()[row["successor_code"]]
+        pair = Lineage(legacy().get(row["legacy_code"]) or _unlisted(row["legacy_code"], successor), successor, extent)
         by_legacy[pair.legacy.code].append(pair)
         by_successor[pair.successor.code].append(pair)
     return (
         {code: tuple(pairs) for code, pairs in by_legacy.items()},
         {code: tuple(pairs) for code, pairs in by_successor.items()},
     )
+
+
+def _unlisted(code: str, successor: Unit) -> Unit:
+    """A unit of before that the lineage names and the list of units does not (10 codes): its name is not known."""
+    return Unit(code, "", "", successor.parent, None, REFORM - timedelta(days=1))
 
 
 def successors(legacy_code: str) -> tuple[Lineage, ...]:
