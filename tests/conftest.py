@@ -12,6 +12,9 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from deploy.dev.engines import Kafka, Postgres
 from services.chassis import migrate
@@ -22,6 +25,9 @@ SERVICES = Path(__file__).parents[1] / "services"
 Database = Callable[..., Awaitable[str]]
 Api = Callable[..., Awaitable[httpx.AsyncClient]]
 numbers = itertools.count(1)
+
+
+trace.set_tracer_provider(TracerProvider(sampler=ALWAYS_OFF))
 
 
 @pytest.fixture(scope="session")

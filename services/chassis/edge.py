@@ -69,7 +69,7 @@ class Edge:
                         *request.headers,
                         (b"content-language", request.language.encode()),
                         (b"vary", b"Accept-Language, Authorization"),
-                        (b"traceresponse", (request.traceparent or "").encode()),
+                        *([(b"traceresponse", request.traceparent.encode())] if request.traceparent else []),
                     ]
                 await send(message)
 

@@ -53,9 +53,11 @@ METRICS: list[Metric] = [
 """Every metric there is."""
 
 
-def traceparent_of(span: trace.Span) -> str:
-    """The span's W3C `traceparent`."""
+def traceparent_of(span: trace.Span) -> str | None:
+    """The span's W3C `traceparent`; None where telemetry is not set up."""
     context = span.get_span_context()
+    if not context.is_valid:
+        return None
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
