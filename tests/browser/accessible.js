@@ -9,7 +9,7 @@
     [...(element.labels || [])].map((label) => label.textContent).join("") ||
     element.textContent.trim();
 
-  const controls = "a, button, input, select, textarea, [role=img], [role=region], [role=combobox], table.units";
+  const controls = "a, button, input, select, textarea, [role=img], [role=group], [role=combobox], table.units";
   for (const element of all(controls)) {
     if (element.checkVisibility() && !name(element)) faults.push(`no name: ${element.outerHTML.slice(0, 120)}`);
   }

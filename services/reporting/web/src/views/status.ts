@@ -30,7 +30,7 @@ export function status(lang: Lang, say: Say): Status {
   const state = h("span", { class: "state" });
   const fresh = h("span", { class: "fresh" }, say("notYet"));
   const parked = h("span", { class: "parked" });
-  const element = h("div", { class: "status", role: "group", "aria-label": say("status"), "data-connection": current.state }, state, fresh, parked);
+  const element = h("section", { class: "status", "aria-label": say("status"), "data-connection": current.state }, state, fresh, parked);
 
   const write = (): void => {
     element.dataset["connection"] = current.state;
@@ -62,7 +62,7 @@ export function sources(lang: Lang, say: Say): { element: HTMLElement; update(fr
   const column = (label: string): HTMLElement => h("th", { scope: "col", class: "num" }, label);
   return {
     element: h("section", { class: "part sources", "aria-label": say("sources") }, h("h2", {}, say("sources")), warning,
-      h("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": say("sources") },
+      h("div", { class: "scroll", role: "group", tabindex: 0, "aria-label": say("sources") },
         h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, say("source")), column(say("position")), column(say("applied")), column(say("behind")), column(say("held")))), body)), basis),
     update: (freshness) => {
       body.replaceChildren(...freshness.sources.map((source) => h("tr", {}, h("th", { scope: "row" }, sayCode(say, "src_", source.source)),

@@ -16,7 +16,7 @@ function panel(first: Series, { lang, say, indicators }: Context): Panel {
   const canvas = h("div", { class: "chart", role: "img" });
   const empty = h("p", { class: "empty chart", hidden: true }, say("nothingHere"));
   const body = h("tbody");
-  const table = h("div", { class: "numbers", hidden: true, role: "region", tabindex: 0, "aria-labelledby": name },
+  const table = h("div", { class: "numbers", hidden: true, role: "group", tabindex: 0, "aria-labelledby": name },
     h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, say("month")), h("th", { scope: "col", class: "num" }, say("value")))), body));
   let asTable = false;
   const toggle = h("button", { type: "button", class: "plain", onclick: () => {

@@ -70,7 +70,7 @@ export function units(data: Dashboard, context: Context): Part<Dashboard> {
   first.setAttribute("aria-sort", "ascending");
   order();
 
-  const table = h("div", { class: codes.length <= 9 ? "scroll fits" : "scroll", role: "region", tabindex: 0, "aria-labelledby": title },
+  const table = h("div", { class: codes.length <= 9 ? "scroll fits" : "scroll", role: "group", tabindex: 0, "aria-labelledby": title },
     h("table", { class: "units", "aria-labelledby": title },
       h("thead", {}, h("tr", {}, first, ...codes.map((code) => head(code, indicators.get(code)?.name ?? code)))),
       body, h("tfoot", {}, total.element)));
