@@ -24,7 +24,7 @@ ALLOWED = {
     "schemas": {"pydantic", "pydantic_core", "services.chassis.errors", "contracts", "own"},
     "commands": {
         *("pydantic", "contracts", "own", "services.chassis.db", "services.chassis.errors", "services.chassis.journal"),
-        *("services.chassis.clock", "services.chassis.paging", "services.chassis.consumer"),
+        *("services.chassis.clock", "services.chassis.paging", "services.chassis.entities"),
     },
     "queries": {
         *("contracts", "own", "services.chassis.db", "services.chassis.errors", "services.chassis.paging"),

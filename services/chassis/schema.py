@@ -3,7 +3,22 @@
 A constant never changes once released: a change is a new constant and a new migration in every service.
 """
 
-OWNER_1 = """
+IDEMPOTENCY_1 = """
+create table idempotency (
+    caller      text not null,
+    key         text not null,
+    fingerprint bytea not null,
+    status      smallint,
+    headers     json,
+    body        bytea,
+    created_at  timestamptz not null default now(),
+    primary key (caller, key)
+) with (fillfactor = 70);
+create index idempotency_created_at on idempotency (created_at);
+"""
+"""A service that takes POSTs: answers kept for retries."""
+
+_JOURNAL_1 = """
 create table journal (
     position    bigint generated always as identity,
     id          uuid not null,
@@ -42,19 +57,9 @@ create table relay_state (
     published bigint not null default 0
 );
 insert into relay_state default values;
-
-create table idempotency (
-    caller      text not null,
-    key         text not null,
-    fingerprint bytea not null,
-    status      smallint,
-    headers     json,
-    body        bytea,
-    created_at  timestamptz not null default now(),
-    primary key (caller, key)
-) with (fillfactor = 70);
-create index idempotency_created_at on idempotency (created_at);
 """
+
+OWNER_1 = IDEMPOTENCY_1 + _JOURNAL_1
 """A service that owns records: journal (outbox, audit trail, feed), the relay's mark, answers kept for retries."""
 
 READER_1 = """
@@ -75,11 +80,9 @@ create table entity (
     version     integer not null,
     unit        text not null,
     branch      uuid,
-    state       json not null,
-    parked      boolean not null default false,
+    state       json,
     recorded_at timestamptz not null
 ) with (fillfactor = 80);
-create index entity_parked on entity (unit) where parked;
 
 create table parked (
     topic       text not null,

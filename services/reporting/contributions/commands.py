@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from contracts import units
-from services.chassis.consumer import Change
 from services.chassis.db import Connection
+from services.chassis.entities import Change
 from services.reporting.contributions.rules import DISTINCT, Cell, contributions, falls_on
 
 CHANNEL = "danvan_applied"
@@ -78,8 +78,8 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
 def deltas(change: Change) -> Iterator[tuple[Cell, str, UUID | None, int]]:
     """The non-zero parts of `f(after) - f(before)` with the unit and branch they count in."""
     event = change.event
-    before = contributions(change.kind, change.before)
-    after = contributions(change.kind, change.after)
+    before = contributions(event.kind, change.before)
+    after = contributions(event.kind, change.after)
     if before and (change.before_unit, change.before_branch) != (event.unit, event.branch):
         for cell, value in before.items():
             yield cell, change.before_unit or event.unit, change.before_branch, -value

@@ -37,13 +37,16 @@ day = date.fromisoformat
 
 def _member(state: State) -> Contributions:
     ethnicity = ("ethnicity", state["ethnicity"])
-    born = ("birth_year", str(state["birth_year"] or ""))
+    born = ("birth_year", str(state.get("birth_year") or ""))
     joined = day(state["joined_on"])
     yield Cell("members.enrolled", (ethnicity, born), on=joined), 1
     if state["status"] != "active":
-        yield Cell("members.left", (("leaving_reason", state["leaving_reason"] or ""),), on=day(state["left_on"])), 1
+        yield (
+            Cell("members.left", (("leaving_reason", state.get("leaving_reason") or ""),), on=day(state["left_on"])),
+            1,
+        )
         return
-    dims = (ethnicity, born, ("poverty_status", state["poverty_status"] or ""), ("kind", state["kind"]))
+    dims = (ethnicity, born, ("poverty_status", state.get("poverty_status") or ""), ("kind", state["kind"]))
     yield Cell("members.active", dims, earliest=joined), 1
     if ethnicity[1] != KINH:
         yield Cell("members.minority", (ethnicity,), earliest=joined), 1
@@ -54,14 +57,14 @@ def _member(state: State) -> Contributions:
 
 
 def _household(state: State) -> Contributions:
-    status = state["poverty_status"] or ""
+    status = state.get("poverty_status") or ""
     yield Cell("members.households", (("poverty_status", status),)), 1
     if status == "poor":
         yield Cell("members.households_poor"), 1
 
 
 def _branch(state: State) -> Contributions:
-    if state["closed_on"] is None:
+    if state.get("closed_on") is None:
         yield Cell("members.branches", (("kind", state["kind"]),), earliest=day(state["opened_on"])), 1
 
 
@@ -80,9 +83,9 @@ def _loan(state: State) -> Contributions:
 
 def _borrower(state: State) -> Contributions:
     if state["outstanding"]:
-        yield Cell("loans.borrowers", (("poverty_status", state["poverty_status"] or ""),)), 1
-        if state["overdue_from"]:
-            yield Cell("loans.overdue_borrowers", earliest=day(state["overdue_from"])), 1
+        yield Cell("loans.borrowers", (("poverty_status", state.get("poverty_status") or ""),)), 1
+        if overdue_from := state.get("overdue_from"):
+            yield Cell("loans.overdue_borrowers", earliest=day(overdue_from)), 1
     days: dict[str, set[str]] = {"": set()}
     for disbursement in state["disbursements"]:
         days[""].add(disbursement["on"])

@@ -9,6 +9,7 @@ down_revision = None
 def upgrade() -> None:
     """Everything new: nothing that serves depends on it yet."""
     migrate.run(schema.READER_1)
+    migrate.run(schema.IDEMPOTENCY_1)
     migrate.run(TABLES)
 
 
