@@ -9,7 +9,13 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-UnitCode = Annotated[str, Field(pattern=r"^\d{5}$", description="Commune-level unit in force on the day it counts")]
+UnitCode = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{2}(\d{3})?$",
+        description="Unit it counts in, in force that day; a province for what is province-wide",
+    ),
+]
 EventType = Annotated[str, Field(pattern=r"^vn\.danvan\.[a-z]+\.[a-z_]+\.[a-z_]+\.v[1-9]\d*$")]
 
 

@@ -1,4 +1,4 @@
-"""Administrative units: 34 provinces and 3,321 communes in force since 2025-07-01, the units before, and what became what.
+"""Administrative units: those in force since 2025-07-01, those before, and what became what.
 
 Source: Decision 19/2025/QĐ-TTg. A code alone does not name a unit: 21 codes of Quảng Ninh alone were given again to
 another unit, so the key is (code, valid_from).

@@ -14,7 +14,7 @@ from fastapi.security import HTTPBearer
 
 from contracts import units
 from services.chassis.context import context
-from services.chassis.errors import Forbidden, NotFound, Text, TooManyRequests, Unauthenticated, Unavailable
+from services.chassis.errors import Forbidden, Text, TooManyRequests, Unauthenticated, Unavailable
 from services.chassis.settings import Settings
 
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
@@ -34,10 +34,10 @@ class Caller:
     reach: frozenset[str]
     expires: float
 
-    def need_reach(self, unit: str) -> None:
-        """404, as for a thing that does not exist, when `unit` lies outside the caller's subtree."""
-        if unit not in self.reach:
-            raise NotFound
+    @property
+    def province(self) -> str:
+        """The province the caller's unit lies in; empty for a caller without a unit."""
+        return units.province_of(self.unit) if self.reach else ""
 
 
 class Bucket:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
@@ -10,9 +10,8 @@ from fastapi.routing import APIRoute
 from services.chassis import db, idempotency
 from services.chassis.auth import authenticate
 from services.chassis.context import context
-from services.chassis.errors import Fault, NotFound, PreconditionRequired, Text, invalid
+from services.chassis.errors import Fault, PreconditionRequired, Text, invalid
 
-T = TypeVar("T")
 SAFE = {"GET", "HEAD", "OPTIONS"}
 MONEY = "x-money"
 POSITIONS_IN_HEADER = 100
@@ -100,26 +99,29 @@ def etag(response: Response, version: int) -> None:
     response.headers["etag"] = f'"{version}"'
 
 
-def _if_match(
+def _version(
     if_match: Annotated[str | None, Header(description='Version the change is made to, as ETag gave it: "3"')] = None,
-) -> int:
+) -> int | None:
     if if_match is None:
-        raise PreconditionRequired(
-            Text("Cần If-Match với phiên bản đã đọc", "If-Match with the version that was read is required"),
-            faults=[Fault("header:if-match", "missing", Text("Thiếu tiêu đề bắt buộc", "Header required"))],
-        )
+        return None
     value = if_match.removeprefix("W/").strip('"')
     if not value.isascii() or not value.isdigit() or not 0 < int(value) < 2**31:
         raise invalid("header:if-match", "version", 'Phải là phiên bản như ETag đã cho: "3"', 'Must be an ETag: "3"')
     return int(value)
 
 
-IfMatch = Annotated[int, Depends(_if_match)]
+IfMatchOptional = Annotated[int | None, Depends(_version)]
+"""The version a change is made to, if the caller says: for what is appended, where an Idempotency-Key guards."""
+
+
+def _required(version: IfMatchOptional) -> int:
+    if version is None:
+        raise PreconditionRequired(
+            Text("Cần If-Match với phiên bản đã đọc", "If-Match with the version that was read is required"),
+            faults=[Fault("header:if-match", "missing", Text("Thiếu tiêu đề bắt buộc", "Header required"))],
+        )
+    return version
+
+
+IfMatch = Annotated[int, Depends(_required)]
 """The version a change is made to; 428 without the header."""
-
-
-def found(thing: T | None) -> T:
-    """The thing, or 404."""
-    if thing is None:
-        raise NotFound
-    return thing

@@ -1,0 +1,58 @@
+"""HTTP door of borrowers."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query, Response
+
+from services.chassis.auth import Caller, needs
+from services.chassis.clock import today
+from services.chassis.paging import Cursor, Limit, Page
+from services.chassis.web import IDEMPOTENT, Reading, Writing, etag, noun
+from services.loans.borrowers import commands, queries
+from services.loans.borrowers.schemas import BorrowerIn, BorrowerOut, UnitCode
+
+router = noun("borrowers")
+Reader = Annotated[Caller, Depends(needs("loans:read"))]
+Writer = Annotated[Caller, Depends(needs("loans:write"))]
+AsOf = Annotated[date | None, Query(description="Balances as of this day; default today")]
+
+
+def _shown(borrower: BorrowerOut, caller: Caller) -> BorrowerOut:
+    if "members:personal" in caller.scopes:
+        return borrower
+    return borrower.model_copy(update={"representative": None})
+
+
+@router.post("", status_code=201, openapi_extra=IDEMPOTENT)
+async def register_borrower(body: BorrowerIn, conn: Writing, caller: Writer, response: Response) -> BorrowerOut:
+    """Register a household as a customer."""
+    borrower = await commands.register(conn, caller.reach, body)
+    etag(response, borrower.version)
+    response.headers["location"] = f"/v1/borrowers/{borrower.id}"
+    return _shown(borrower, caller)
+
+
+@router.get("")
+async def list_borrowers(
+    conn: Reading,
+    caller: Reader,
+    unit: Annotated[UnitCode | None, Query()] = None,
+    as_of: AsOf = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[BorrowerOut]:
+    """Borrowers inside the caller's reach, with what they owe."""
+    page = await queries.find(conn, caller.reach, unit, as_of or today(), limit, cursor)
+    return Page(items=[_shown(borrower, caller) for borrower in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/{borrower_id}")
+async def read_borrower(
+    borrower_id: UUID, conn: Reading, caller: Reader, response: Response, as_of: AsOf = None
+) -> BorrowerOut:
+    """One borrower with what it owes."""
+    borrower = await queries.get(conn, caller.reach, borrower_id, as_of or today())
+    etag(response, borrower.version)
+    return _shown(borrower, caller)

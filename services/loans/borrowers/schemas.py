@@ -1,0 +1,45 @@
+"""Borrowers at the door."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from contracts.members import PovertyStatus
+
+UnitCode = Annotated[str, Field(pattern=r"^\d{5}$", description="Commune-level code (Decision 19/2025/QĐ-TTg)")]
+CustomerCode = Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,40}$", description="The bank's, for life")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class BorrowerIn(BaseModel):
+    """A household that becomes a customer of the bank."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    household: UUID = Field(description="Its id in the members service")
+    unit: UnitCode
+    branch: UUID | None = None
+    customer_code: CustomerCode
+    representative: Name | None = Field(None, description="Who signs for the household")
+    poverty_status: PovertyStatus | None = None
+
+
+class BorrowerOut(BaseModel):
+    """A borrowing household and what it owes. `representative` is shown with the scope `members:personal` only."""
+
+    id: UUID
+    household: UUID
+    unit: str
+    branch: UUID | None
+    customer_code: str
+    representative: str | None
+    poverty_status: PovertyStatus | None
+    loans: int
+    outstanding: int = Field(description="VND, as of `as_of`")
+    in_term: int = Field(description="VND")
+    overdue: int = Field(description="VND; in_term + overdue = outstanding")
+    as_of: date
+    version: int
+    recorded_at: datetime
