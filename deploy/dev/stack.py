@@ -132,10 +132,10 @@ def show(addresses: dict[str, str], token: str) -> None:
     page = addresses["reporting"]
     print(
         f"""
-Dashboard   {page}/#token={token}
-Members     {addresses["members"]}/docs
-Loans       {addresses["loans"]}/docs
-Reporting   {page}/docs
+Dashboard   {page}/#/22?from=2025-01-01&to=2025-12-31&token={token}
+Members     {addresses["members"]}/v1/openapi.json
+Loans       {addresses["loans"]}/v1/openapi.json
+Reporting   {page}/v1/openapi.json
 Token       {token}
 Try         curl -H "Authorization: Bearer $TOKEN" {page}/v1/dashboards/22
 New token   curl -d 'grant_type=client_credentials&client_id=province&client_secret=demo' {addresses["issuer"]}/token

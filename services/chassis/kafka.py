@@ -1,6 +1,7 @@
 """Kafka clients from settings: every wait bounded, nothing committed or created behind our back."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ Client = TypeVar("Client")
 CONNECT_MS = 5_000
 REQUEST_MS = 10_000
 DELIVERY_MS = 20_000
+DESCRIBE_TRIES, DESCRIBE_SECONDS = 20, 0.1
 PRODUCER_STATE = (
     errors.OutOfOrderSequenceNumberError,
     errors.UnknownProducerIdError,
@@ -35,7 +37,7 @@ def topic_of(settings: Settings, service: str) -> str:
 
 def is_not_now(error: BaseException) -> bool:
     """Whether waiting (and a new client) may mend it; else it is refused for ever, or a bug."""
-    return isinstance(error, OSError | PRODUCER_STATE) or (isinstance(error, errors.KafkaError) and error.retriable)
+    return isinstance(error, (OSError, *PRODUCER_STATE)) or (isinstance(error, errors.KafkaError) and error.retriable)
 
 
 def _common(settings: Settings, name: str) -> dict[str, Any]:
@@ -149,9 +151,17 @@ def ensure_topic(settings: Settings, topic: str) -> None:
 
 
 def _keep_history(admin: Any, topic: str) -> None:
+    """Make a topic that somebody else made keep its history; one made this moment may not be described yet."""
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic)
     try:
-        found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
-        retention = found["topic"][topic]["retention.ms"]["value"]
+        for _ in range(DESCRIBE_TRIES):
+            found = admin.describe_configs([resource], config_filter="all")["topic"].get(topic, {})
+            if "retention.ms" in found:
+                break
+            time.sleep(DESCRIBE_SECONDS)
+        else:
+            raise errors.KafkaTimeoutError(f"{topic} is not described yet")
+        retention = found["retention.ms"]["value"]
         if retention != "-1":
             log.warning("topic would forget", extra={"topic": topic, "retention_ms": retention})
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": "-1"})])

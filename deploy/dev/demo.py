@@ -1,0 +1,338 @@
+"""The demo province, written through the public API as any other system would write it.
+
+Every person and household is generated and says so. The figures of Mông Dương and Ba Chẽ are the published ones: 94
+households disbursed to in 2025, 333 borrowers owing 23.3 billion VND at the end of the year and none overdue;
+minorities 76.7 % of Ba Chẽ's members. Each request carries an Idempotency-Key, so a load that was
+interrupted goes on where it stopped and nothing is written twice.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+import httpx
+
+from contracts import units
+
+PROVINCE, MONG_DUONG, BA_CHE = "22", "06760", "06970"
+AT_ONCE = 24
+MILLION = 1_000_000
+SOURCES = ("central", "central", "mobilised", "local")
+PROGRAMMES = (
+    ("poor_household", "Hộ nghèo", "Poor households", 660, 100, 120),
+    ("near_poor", "Hộ cận nghèo", "Near-poor households", 792, 100, 120),
+    ("job_creation", "Hỗ trợ tạo việc làm", "Job creation", 838, 200, 120),
+    ("newly_escaped", "Hộ mới thoát nghèo", "Households newly out of poverty", 825, 100, 60),
+    ("clean_water", "Nước sạch và vệ sinh môi trường", "Clean water and sanitation", 900, 50, 60),
+    ("difficult_areas", "Hộ sản xuất kinh doanh vùng khó khăn", "Businesses in difficult areas", 900, 100, 60),
+)
+"""Code, names, basis points a year, cap in millions of VND, longest term in months. Terms for the demo, unconfirmed."""
+MINORITIES = ("02", "06", "09", "09", "15", "18", "04")
+Body = dict[str, Any]
+
+
+class Plan(NamedTuple):
+    """How many records a commune gets."""
+
+    branches: int
+    members: int
+    minority: int
+    borrowers: int
+
+
+class Loan(NamedTuple):
+    """One demo loan: (day, VND) of what was paid out and paid back."""
+
+    programme: str
+    disbursed: tuple[tuple[date, int], ...]
+    repaid: tuple[tuple[date, int], ...]
+    due_on: date
+
+
+def plan_of(code: str, chance: random.Random) -> Plan:
+    """The golden communes exactly; the others by chance."""
+    if code == MONG_DUONG:
+        return Plan(26, 1_400, 168, 333)
+    if code == BA_CHE:
+        return Plan(25, 1_000, 767, 60)
+    members = chance.randint(150, 320)
+    return Plan(
+        chance.randint(4, 8), members, round(members * chance.choice((0.02, 0.05, 0.14, 0.38))), chance.randint(8, 20)
+    )
+
+
+def golden_loans(chance: random.Random) -> list[Loan]:
+    """Mông Dương's 333 loans: the first 94 were disbursed in 2025, nine of them in two tranches."""
+    found = []
+    for number, amount in enumerate(parts(9_248, 94, chance)):
+        start = date(2025, 1, 10) + timedelta(days=chance.randint(0, 250))
+        half = amount // 2 // MILLION * MILLION
+        tranches = ((start, half), (start + timedelta(days=60), amount - half)) if number < 9 else ((start, amount),)
+        repaid = ((start + timedelta(days=75), 10 * MILLION),) if number < 31 else ()
+        found.append(Loan("job_creation", tranches, repaid, date(2029, 6, 30)))
+    for owed in parts(23_300 - 9_248 + 310, 239, chance):
+        start = date(2022, 3, 1) + timedelta(days=chance.randint(0, 900))
+        back = chance.randint(1, 9) * MILLION
+        programme = chance.choice(PROGRAMMES[:3])[0] if owed + back <= 100 * MILLION else "job_creation"
+        repaid = ((start + timedelta(days=100), back),)
+        found.append(Loan(programme, ((start, owed + back),), repaid, date(2027, 12, 31)))
+    return found
+
+
+def some_loans(number: int, chance: random.Random) -> list[Loan]:
+    """Loans of any other commune: a few are paid back, one in forty is overdue since March 2026."""
+    found = []
+    for _ in range(number):
+        code, _, _, _, cap, _ = chance.choice(PROGRAMMES)
+        amount = chance.randint(cap // 3, cap) * MILLION
+        start = date(2022, 6, 1) + timedelta(days=chance.randint(0, 1_300))
+        late = chance.random() < 1 / 40
+        back = amount if chance.random() < 0.05 else chance.randint(1, cap // 4) * MILLION
+        repaid = ((start + timedelta(days=120), back),) if not late else ()
+        due = date(2026, 3, 31) if late else start + timedelta(days=1_700)
+        found.append(Loan(code, ((start, amount),), repaid, due))
+    return found
+
+
+def parts(millions: int, number: int, chance: random.Random) -> list[int]:
+    """`number` amounts in VND, whole millions, that add up exactly; each within 40 % of the mean."""
+    mean, over = divmod(millions, number)
+    amounts = [mean + (index < over) for index in range(number)]
+    for _ in range(number):
+        giver, taker = chance.sample(range(number), 2)
+        move = chance.randint(0, max(0, min(amounts[giver] - mean * 6 // 10, mean * 14 // 10 - amounts[taker])))
+        amounts[giver] -= move
+        amounts[taker] += move
+    return [amount * MILLION for amount in amounts]
+
+
+class Writer:
+    """Posts to one service, so many requests at once, and remembers each entity's last version."""
+
+    def __init__(self, client: httpx.AsyncClient, address: str, limit: asyncio.Semaphore) -> None:
+        self.client, self.address, self.limit = client, address, limit
+        self.last: dict[str, int] = {}
+        self.written = 0
+
+    async def send(self, method: str, path: str, key: str, body: Body, version: int | None = None) -> Body:
+        """The answer's body; an answer that is no success ends the load with its text."""
+        headers = {"Idempotency-Key": f"demo:{key}"} | ({"If-Match": f'"{version}"'} if version else {})
+        async with self.limit:
+            answer = await self.client.request(method, f"{self.address}{path}", json=body, headers=headers)
+        if not answer.is_success:
+            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
+        for position in filter(None, answer.headers.get("journal-position", "").split(", ")):
+            self.applied(*position.rpartition("@")[::2])
+        self.written += 1
+        found: Body = answer.json()
+        return found
+
+    def applied(self, entity: str, version: str | int) -> None:
+        """Remember that an entity has reached a version."""
+        self.last[entity] = max(self.last.get(entity, 0), int(version))
+
+
+async def commune(members: Writer, loans: Writer, code: str) -> None:
+    """Branches, households, members and loans of one commune."""
+    chance = random.Random(f"danvan {code}")  # noqa: S311  # the same demo every time
+    plan = plan_of(code, chance)
+    branches = await asyncio.gather(
+        *(
+            members.send(
+                "POST",
+                "/v1/branches",
+                f"branch:{code}:{n}",
+                {"unit": code, "name": f"Chi hội {n + 1} (mẫu)", "opened_on": "2010-03-08"},
+            )
+            for n in range(plan.branches)
+        )
+    )
+    homes = await households(members, code, [branch["id"] for branch in branches], plan, chance)
+    await asyncio.gather(people(members, code, homes, plan, chance), borrowers(loans, code, homes, plan, chance))
+
+
+async def households(
+    members: Writer, code: str, branches: Sequence[str], plan: Plan, chance: random.Random
+) -> list[Body]:
+    """Registered households, a quarter of them with a poverty status of 2025."""
+    number = max(plan.borrowers + 5, plan.members * 6 // 10)
+    items = [
+        {"branch": branches[n % len(branches)], "registered_on": "2015-01-01", "address": f"Địa chỉ mẫu {n + 1}"}
+        for n in range(number)
+    ]
+    homes: list[Body] = []
+    for start in range(0, number, 500):
+        body: Body = {"items": items[start : start + 500]}
+        homes += (await members.send("POST", "/v1/households/batch", f"households:{code}:{start}", body))["items"]
+    for home in homes:
+        members.applied(f"members:{home['id']}", 1)
+    statuses = ("poor", "near_poor", "near_poor", "newly_escaped", "average", "average", "other", "other")
+    status = {"standard": "national-2022-2025", "effective_on": "2025-01-01"}
+    await asyncio.gather(
+        *(
+            members.send(
+                "PUT",
+                f"/v1/households/{home['id']}/poverty-status/2025",
+                f"poverty:{home['id']}",
+                {**status, "status": chance.choice(statuses)},
+                1,
+            )
+            for home in homes[::4]
+        )
+    )
+    return homes
+
+
+async def people(members: Writer, code: str, homes: Sequence[Body], plan: Plan, chance: random.Random) -> None:
+    """Members, in batches; outside the golden communes one in forty has left again."""
+    golden_one = code in (MONG_DUONG, BA_CHE)
+    items = []
+    for n in range(plan.members):
+        home = homes[n % len(homes)]
+        items.append(
+            {
+                "branch": home["branch"],
+                "household": home["id"],
+                "name": f"Hội viên Mẫu {code}-{n + 1:04d}",
+                "birth_year": chance.randint(1950, 2004),
+                "ethnicity": chance.choice(MINORITIES) if n < plan.minority else "01",
+                "kind": "honorary" if n % 97 == 96 else "ordinary",
+                "core": n % 9 == 0,
+                "joined_on": str(date(2022, 1, 1) + timedelta(days=chance.randint(0, 1_200 if golden_one else 1_600))),
+            }
+        )
+    for start in range(0, len(items), 500):
+        body = {"items": items[start : start + 500]}
+        done = await members.send("POST", "/v1/members/batch", f"members:{code}:{start}", body)
+        if done["refused"]:
+            raise RuntimeError(f"the demo's own rows were refused: {done['items']}")
+        for row in done["items"]:
+            members.applied(f"members:{row['id']}", row["version"])
+        if not golden_one:
+            await asyncio.gather(*(leave(members, row, items[start + row["row"]]) for row in done["items"][39::40]))
+
+
+async def leave(members: Writer, row: Body, joined: Body) -> None:
+    """End a membership a quarter of a year after it began."""
+    left_on = date.fromisoformat(joined["joined_on"]) + timedelta(days=90)
+    body = {"left_on": str(left_on), "reason": "moved_away"}
+    await members.send("POST", f"/v1/members/{row['id']}/departure", f"departure:{row['id']}", body, 1)
+
+
+async def borrowers(loans: Writer, code: str, homes: Sequence[Body], plan: Plan, chance: random.Random) -> None:
+    """One loan for each borrowing household."""
+    lent = golden_loans(chance) if code == MONG_DUONG else some_loans(plan.borrowers, chance)
+    await asyncio.gather(
+        *(
+            borrower(loans, code, number, home, loan, chance.choice(SOURCES))
+            for number, (home, loan) in enumerate(zip(homes, lent, strict=False))
+        )
+    )
+
+
+async def borrower(loans: Writer, code: str, number: int, home: Body, loan: Loan, source: str) -> None:
+    """A customer, its contract, and its ledger."""
+    customer = f"{code}-{number + 1:05d}"
+    body = {
+        "household": home["id"],
+        "unit": code,
+        "branch": home["branch"],
+        "customer_code": customer,
+        "representative": f"Chủ hộ Mẫu {customer}",
+    }
+    who = await loans.send("POST", "/v1/borrowers", f"borrower:{customer}", body)
+    contract = {
+        "borrower": who["id"],
+        "programme": loan.programme,
+        "capital_source": source,
+        "contract_number": f"DEMO/{customer}",
+        "contract_on": str(loan.disbursed[0][0]),
+        "due_on": str(loan.due_on),
+    }
+    path = f"/v1/loans/{(await loans.send('POST', '/v1/loans', f'loan:{customer}', contract))['id']}"
+    for day, amount in loan.disbursed:
+        entry = {"amount": amount, "occurred_on": str(day)}
+        await loans.send("POST", f"{path}/disbursements", f"out:{customer}:{day}", entry)
+    for day, amount in loan.repaid:
+        entry = {"principal": amount, "occurred_on": str(day)}
+        await loans.send("POST", f"{path}/repayments", f"in:{customer}:{day}", entry)
+
+
+async def write(addresses: dict[str, str], token: str) -> None:
+    """The whole province; returns when every record is in the figures."""
+    began, limit = time.monotonic(), asyncio.Semaphore(AT_ONCE)
+    headers = {"Authorization": f"Bearer {token}"}
+    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+    async with httpx.AsyncClient(headers=headers, timeout=60, limits=limits) as client:
+        members = Writer(client, addresses["members"], limit)
+        loans = Writer(client, addresses["loans"], limit)
+        for code, vi, en, rate, cap, months in PROGRAMMES:
+            body = {
+                "code": code,
+                "name_vi": vi,
+                "name_en": en,
+                "valid_from": "2020-01-01",
+                "annual_rate_bps": rate,
+                "cap": cap * MILLION,
+                "longest_term_months": months,
+            }
+            await loans.send("POST", "/v1/programmes", f"programme:{code}", body)
+        codes = [unit.code for unit in units.children(PROVINCE)]
+        for group in (codes[start : start + 6] for start in range(0, len(codes), 6)):
+            await asyncio.gather(*(commune(members, loans, code) for code in group))
+            requests = members.written + loans.written
+            print(f"    {requests:6,} requests, {time.monotonic() - began:4.1f} s", flush=True)
+        positions = [f"{entity}@{version}" for each in (members, loans) for entity, version in each.last.items()]
+        await counted(client, addresses["reporting"], positions)
+    print(f"    {len(positions):,} records written and counted in {time.monotonic() - began:.1f} s", flush=True)
+
+
+async def counted(client: httpx.AsyncClient, reporting: str, positions: Sequence[str]) -> None:
+    """Wait until the figures hold every position."""
+    for start in range(0, len(positions), 100):
+        header = {"Wait-For": ",".join(positions[start : start + 100])}
+        for _ in range(60):
+            answer = await client.get(f"{reporting}/v1/freshness", headers=header)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+        answer.raise_for_status()
+
+
+def load(addresses: dict[str, str], token: str) -> None:
+    """Write the demo province through the public API. RuntimeError with the answer that refused it."""
+    asyncio.run(write(addresses, token))
+
+
+GOLDEN = (
+    (MONG_DUONG, "loans.disbursed_households", "94"),
+    (MONG_DUONG, "loans.disbursed_amount", "9,2xx,xxx,xxx"),
+    (MONG_DUONG, "loans.outstanding", "23,300,000,000"),
+    (MONG_DUONG, "loans.borrowers", "333"),
+    (MONG_DUONG, "loans.overdue", "0"),
+    (BA_CHE, "members.minority_share", "76.5 to 77"),
+)
+
+
+def golden(addresses: dict[str, str], token: str) -> dict[tuple[str, str], float]:
+    """The golden figures of 2025 as reporting answers them, by (unit, indicator)."""
+    query = {
+        "indicator": [code for _, code, _ in GOLDEN],
+        "unit": [MONG_DUONG, BA_CHE],
+        "from": "2025-01-01",
+        "to": "2025-12-31",
+    }
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.get(f"{addresses['reporting']}/v1/figures", params=query, headers=headers, timeout=30)
+    return {(item["unit"], item["indicator"]): item["value"] for item in answer.raise_for_status().json()["items"]}
+
+
+def report(addresses: dict[str, str], token: str) -> None:
+    """Print the golden figures beside what was published."""
+    found = golden(addresses, token)
+    print("\n2025, as reporting answers it                                    figure        published")
+    for code, indicator, published in GOLDEN:
+        unit = units.current()[code].name
+        print(f"  {unit:24} {indicator:28} {found[code, indicator]:>16,}   {published}")
