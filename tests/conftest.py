@@ -17,9 +17,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from deploy.dev.engines import Kafka, Postgres
+from deploy.dev.supervisor import Stack
 from services.chassis import migrate
 from services.chassis.settings import Settings
 from tests.issuer import Issuer
+from tests.platform import Platform
 
 SERVICES = Path(__file__).parents[1] / "services"
 Database = Callable[..., Awaitable[str]]
@@ -62,6 +64,15 @@ def issuer() -> Iterator[Issuer]:
     """An OpenID issuer over HTTP, with discovery and JWKS."""
     with Issuer() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def stack(folder: Path) -> Iterator[Platform]:
+    """Every process of every service on engines of its own, shared by the tests that only add to it."""
+    running = Stack(folder / "stack", durable=False, settings={"RATE_PER_SECOND": "0"}, say=lambda _: None)
+    running.start()
+    yield Platform(running)
+    running.stop()
 
 
 @pytest.fixture(scope="session")

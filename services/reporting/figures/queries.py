@@ -1,5 +1,6 @@
 """Reads of figures: sums made into answers."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -8,7 +9,9 @@ from services.reporting.contributions.queries import Period, breakdown, sums
 from services.reporting.figures.schemas import BreakdownOut, CategoryOut, FigureOut, FiguresOut, PeriodOut
 from services.reporting.freshness.queries import freshness
 from services.reporting.indicators.catalogue import Indicator, catalogue
-from services.reporting.indicators.labels import category_name, dimension_name
+from services.reporting.indicators.labels import category_name, category_order, dimension_name
+
+PROGRAMME = "programme"
 
 
 def parts_of(indicators: Sequence[Indicator]) -> list[str]:
@@ -58,12 +61,25 @@ async def broken_down(
 ) -> BreakdownOut:
     """One indicator in one unit by one dimension, labelled."""
     found = await breakdown(conn, scope, indicator, dimension, period, known_at)
+    names = await programme_names(conn, language) if dimension == PROGRAMME else {}
+    items = [
+        CategoryOut(
+            category=category,
+            name=names.get(category) or category_name(dimension, category, language),
+            value=value,
+        )
+        for category, value in found.items()
+    ]
     return BreakdownOut(
         indicator=indicator.code,
         dimension=dimension,
         name=dimension_name(dimension, language),
-        items=[
-            CategoryOut(category=category, name=category_name(dimension, category, language), value=value)
-            for category, value in found.items()
-        ],
+        items=sorted(items, key=lambda item: category_order(dimension, item.category)),
     )
+
+
+async def programme_names(conn: Connection, language: str) -> dict[str, str]:
+    """What credit programmes are called, as last published."""
+    rows = await conn.fetch("select state from entity where kind = 'loans.programme' order by state ->> 'valid_from'")
+    states = [json.loads(row["state"]) for row in rows]
+    return {state["code"]: state["name_en" if language == "en" else "name_vi"] for state in states}

@@ -28,3 +28,9 @@ def category_name(dimension: str, category: str, language: str) -> str:
         group = ethnicities.find(category)
         return group.name if group else category
     return _labels().get((dimension, category), (category, category))[language == "en"]
+
+
+def category_order(dimension: str, category: str) -> tuple[int, str]:
+    """Sort key: as listed in `labels.csv`, then by code."""
+    listed = [code for named, code in _labels() if named == dimension]
+    return (listed.index(category) if category in listed else len(listed), category)
