@@ -19,6 +19,7 @@ from services.chassis.db import Connection, Row
 T = TypeVar("T")
 State = Mapping[str, Any]
 ERROR_LENGTH = 2_000
+MOST_VERSION, MOST_SEQUENCE = 2**31 - 1, 2**63 - 1
 
 
 class Record(NamedTuple):
@@ -106,8 +107,8 @@ async def settle(
     broken: list[tuple[Record, UUID | None, str]] = []
     for record in records:
         try:
-            event = read(record.value)
-        except ValidationError as error:
+            event = _fitting(read(record.value))
+        except (ValidationError, OverflowError) as error:
             broken.append((record, _subject(record), str(error)[:ERROR_LENGTH]))
             continue
         arrived.setdefault(event.subject, []).append((event.version, _Arrived(record, event)))
@@ -157,6 +158,13 @@ async def redrive(
     key = str(subject).encode()
     records = [Record(row["topic"], row["partition"], row["offset"], key, row["raw"]) for row in rows]
     return await settle(conn, sorted(records), read, known_types, apply)
+
+
+def _fitting(event: Event) -> Event:
+    """The event, or OverflowError for numbers that no column holds: its own fault, not the database's."""
+    if event.version > MOST_VERSION or event.sequence > MOST_SEQUENCE:
+        raise OverflowError(f"version {event.version} or sequence {event.sequence} is out of range")
+    return event
 
 
 def _subject(record: Record) -> UUID | None:
