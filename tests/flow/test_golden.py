@@ -8,6 +8,7 @@ import pytest
 
 from contracts import units
 from deploy.dev import demo
+from tests.builders import BA_CHE, MONG_DUONG
 from tests.platform import Platform
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
@@ -52,12 +53,12 @@ async def province(stack: Platform) -> Platform:
 async def test_the_published_figures_come_out_of_reporting(province: Platform) -> None:
     """94 households, 9.2 billion, 23.3 billion, 333 borrowers, nothing overdue; 76.5 to 77 % minorities."""
     found = await asyncio.to_thread(demo.golden, province.stack.addresses, province.token())
-    assert found[demo.MONG_DUONG, "loans.disbursed_households"] == 94
-    assert 9_200_000_000 <= found[demo.MONG_DUONG, "loans.disbursed_amount"] < 9_300_000_000
-    assert found[demo.MONG_DUONG, "loans.outstanding"] == 23_300_000_000
-    assert found[demo.MONG_DUONG, "loans.borrowers"] == 333
-    assert found[demo.MONG_DUONG, "loans.overdue"] == 0
-    assert 76.5 <= found[demo.BA_CHE, "members.minority_share"] <= 77
+    assert found[MONG_DUONG, "loans.disbursed_households"] == 94
+    assert 9_200_000_000 <= found[MONG_DUONG, "loans.disbursed_amount"] < 9_300_000_000
+    assert found[MONG_DUONG, "loans.outstanding"] == 23_300_000_000
+    assert found[MONG_DUONG, "loans.borrowers"] == 333
+    assert found[MONG_DUONG, "loans.overdue"] == 0
+    assert 76.5 <= found[BA_CHE, "members.minority_share"] <= 77
 
 
 async def test_each_figure_equals_a_recount_in_the_owners_database(province: Platform) -> None:
@@ -105,10 +106,10 @@ async def test_loading_again_changes_nothing(province: Platform) -> None:
 
 async def test_a_caller_of_one_commune_sees_one_commune(province: Platform) -> None:
     """Mông Dương's caller reads its own dashboard and no other, and nobody else's events."""
-    async with province.client("reporting", demo.MONG_DUONG) as reporting:
-        assert (await reporting.get(f"/v1/dashboards/{demo.MONG_DUONG}")).status_code == httpx.codes.OK
-        for other in ("22", demo.BA_CHE):
+    async with province.client("reporting", MONG_DUONG) as reporting:
+        assert (await reporting.get(f"/v1/dashboards/{MONG_DUONG}")).status_code == httpx.codes.OK
+        for other in ("22", BA_CHE):
             assert (await reporting.get(f"/v1/dashboards/{other}")).status_code == httpx.codes.NOT_FOUND
-    async with province.client("members", demo.MONG_DUONG) as members:
+    async with province.client("members", MONG_DUONG) as members:
         events = (await members.get("/v1/events?limit=500")).json()["items"]
-    assert {event["unit"] for event in events} == {demo.MONG_DUONG}
+    assert {event["unit"] for event in events} == {MONG_DUONG}
