@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Query, Request
 
+from contracts import units
 from contracts.event import Position
 from services.chassis.auth import Caller, needs
-from services.chassis.errors import invalid
+from services.chassis.errors import NotFound, invalid
 from services.chassis.web import Reading, noun
 from services.reporting.freshness import queries
 from services.reporting.freshness.schemas import FreshnessOut
@@ -41,7 +42,12 @@ Waited = Annotated[bool, Depends(_waited)]
 
 @router.get("")
 async def read_freshness(
-    _: Annotated[Caller, Depends(needs("reporting:read"))], __: Waited, conn: Reading
+    caller: Annotated[Caller, Depends(needs("reporting:read"))],
+    _: Waited,
+    conn: Reading,
+    unit: Annotated[str | None, Query(description="Count what is parked of this commune only")] = None,
 ) -> FreshnessOut:
     """How current the figures are, by source."""
-    return await queries.freshness(conn)
+    if unit is not None and unit not in caller.reach:
+        raise NotFound
+    return await queries.freshness(conn, unit if unit and unit != units.province_of(unit) else None)
