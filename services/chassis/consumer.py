@@ -51,9 +51,7 @@ async def run(
                     await _Reader(settings, group, services, read, known_types, apply, pool, job).run()
                 except db.UNAVAILABLE as error:
                     await job.not_now("database", error)
-                except Exception as error:
-                    if not kafka.is_not_now(error):
-                        raise
+                except kafka.NOT_NOW as error:
                     await job.not_now("kafka", error)
         finally:
             pool.terminate()

@@ -35,7 +35,7 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
 RETRYABLE: tuple[type[Exception], ...] = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
-def _options(settings: Settings, application: str) -> dict[str, Any]:
+def _options(settings: Settings, application: str, **session: str) -> dict[str, Any]:
     password = settings.database_password
     return {
         "dsn": settings.database_url,
@@ -47,6 +47,7 @@ def _options(settings: Settings, application: str) -> dict[str, Any]:
             "idle_in_transaction_session_timeout": "60000",
             "timezone": "UTC",
             "jit": "off",
+            **session,
         },
     }
 
@@ -66,9 +67,9 @@ async def connect_pool(settings: Settings, application: str) -> Pool:
     )
 
 
-async def connect(settings: Settings, application: str) -> Single:
-    """One connection outside any pool (relay leadership, LISTEN)."""
-    conn: Single = await asyncpg.connect(**_options(settings, application))
+async def connect(settings: Settings, application: str, **session: str) -> Single:
+    """One connection outside any pool (relay leadership, LISTEN); `session` are settings of its session."""
+    conn: Single = await asyncpg.connect(**_options(settings, application, **session))
     return conn
 
 

@@ -20,24 +20,22 @@ CONNECT_MS = 5_000
 REQUEST_MS = 10_000
 DELIVERY_MS = 20_000
 DESCRIBE_TRIES, DESCRIBE_SECONDS = 20, 0.1
-PRODUCER_STATE = (
+KafkaError = errors.KafkaError
+NOT_NOW: tuple[type[Exception], ...] = (
+    OSError,
+    errors.RetriableError,
     errors.OutOfOrderSequenceNumberError,
     errors.UnknownProducerIdError,
     errors.InvalidProducerEpochError,
     errors.InvalidProducerIdMappingError,
     errors.ProducerFencedError,
 )
-"""What an idempotent producer does not survive; a new one does."""
+"""What waiting may mend: brokers away, and the state an idempotent producer lost (a new producer has its own)."""
 
 
 def topic_of(settings: Settings, service: str) -> str:
     """The topic that carries a service's events."""
     return f"{settings.kafka_topic_prefix}.{service}"
-
-
-def is_not_now(error: BaseException) -> bool:
-    """Whether waiting (and a new client) may mend it; else it is refused for ever, or a bug."""
-    return isinstance(error, (OSError, *PRODUCER_STATE)) or (isinstance(error, errors.KafkaError) and error.retriable)
 
 
 def _common(settings: Settings, name: str) -> dict[str, Any]:
@@ -84,7 +82,7 @@ def _made(kind: Callable[..., Client], **options: Any) -> Client:
 
 
 def producer(settings: Settings, name: str) -> Any:
-    """An idempotent KafkaProducer, acks from all in-sync replicas. Blocks up to 5 s, then raises what is_not_now."""
+    """An idempotent KafkaProducer, acks from all in-sync replicas. Blocks up to 5 s, then raises NOT_NOW."""
     return _made(
         KafkaProducer,
         **_common(settings, name),

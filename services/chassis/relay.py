@@ -1,210 +1,233 @@
-"""The relay: journal → Kafka, in order, in a process of its own. One replica leads, the others stand by.
+"""The relay: journal → Kafka, in order, losing nothing.
 
-1. Number. Every visible row without a `sequence` gets the next one, in journal order, in a transaction of its own.
-2. Publish. Rows numbered and not yet acknowledged are sent in order; the relay waits for every acknowledgement.
-3. Mark. `relay_state.published` moves up to the last of them.
-
-A number is durable before it is published, so what is sent again after a crash carries the same number; a reader that
-drops what it has cannot lose another event by it. A transaction that commits late is numbered when it becomes visible.
+One replica leads by an advisory lock of its database session; the others ask for it once a second. The leader
+1. numbers every row it sees, by `position`, in one transaction: `sequence` is durable before anything is published, so
+   whoever publishes a row again publishes it under the same number;
+2. publishes rows beyond `relay_state.published` in sequence order and waits for all acknowledgements;
+3. marks them published.
+A transaction that commits late is numbered when it is seen. Numbering and marking use the session that holds the lock:
+a leader that lost it can do neither. What was published and not marked is published again; readers drop repeats.
 """
 
 import asyncio
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC
 from typing import Any
 
-from opentelemetry import propagate, trace
-
-from services.chassis import db, kafka, worker
+from services.chassis import db, kafka, telemetry, tracing, worker
 from services.chassis.settings import Settings
-from services.chassis.telemetry import (
-    RELAY_BACKLOG,
-    RELAY_LEADER,
-    RELAY_OLDEST_SECONDS,
-    RELAY_PUBLISHED,
-    RELAY_SECONDS,
-)
 
-LEADER = 0x72656C6179  # "relay"
+log = logging.getLogger("danvan.relay")
+LOCK = 0x72656C6179  # "relay"
 BATCH = 5_000
 IDLE_SECONDS = 0.025
 STANDBY_SECONDS = 1.0
-HOUSEKEEPING_SECONDS = 60.0
-GAUGE_SECONDS = 1.0
-log = logging.getLogger("danvan.relay")
-tracer = trace.get_tracer("danvan")
+PULSE_SECONDS = 2.0
+CHORES_SECONDS = 5.0
+SESSION = {
+    "datestyle": "ISO",
+    "idle_session_timeout": "30s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "5",
+}
+"""A leader that is frozen or cut off loses the lock within this time."""
+
+
+class Refused(Exception):
+    """Kafka will never take this event. Publishing stops here: skipping it would lose it."""
 
 
 async def run(settings: Settings, service: str) -> None:
-    """Publish the service's journal until SIGTERM."""
-
-    async def body(job: worker.Worker) -> None:
-        while not job.stopping.is_set():
-            try:
-                await asyncio.to_thread(kafka.ensure_topic, settings, kafka.topic_of(settings, service))
-                job.succeeded("kafka")
-                conn = await db.connect(settings, f"{service}-relay")
-                job.succeeded("database")
-            except db.UNAVAILABLE as error:
-                await job.not_now("database", error)
-                continue
-            except Exception as error:
-                if not kafka.is_not_now(error):
-                    raise
-                await job.not_now("kafka", error)
-                continue
-            await _with_connection(settings, service, conn, job)
-
-    await worker.run(settings, body)
+    """Publish the journal of `service` until SIGTERM. Raises Refused, and whatever is a bug."""
+    await worker.run(settings, lambda process: relay(process, settings, service))
 
 
-async def _with_connection(settings: Settings, service: str, conn: db.Single, job: worker.Worker) -> None:
-    """Stand by and lead on one database session: whatever loses the session loses the leadership with it."""
-    producer: Any = None
+async def relay(process: worker.Worker, settings: Settings, service: str) -> None:
+    """Stand by, lead, and again after every fault that waiting mends."""
+    process.ready["database"] = False
+    while not process.stopping.is_set():
+        try:
+            async with _session(settings, service) as conn:
+                process.succeeded("database")
+                if await _elected(process, conn):
+                    await _lead(process, settings, service, conn)
+        except (*db.UNAVAILABLE, *db.RETRYABLE) as error:
+            await process.not_now("database", error)
+        except kafka.NOT_NOW as error:
+            await process.not_now("kafka", error)
+        finally:
+            telemetry.RELAY_LEADER.set(0)
+
+
+@asynccontextmanager
+async def _session(settings: Settings, service: str) -> AsyncIterator[db.Connection]:
+    conn = await db.connect(settings, f"{service}-relay", **SESSION)
     try:
-        while not job.stopping.is_set() and not await conn.fetchval("select pg_try_advisory_lock($1)", LEADER):
-            RELAY_LEADER.set(0)
-            await job.pause(STANDBY_SECONDS)
-        if job.stopping.is_set():
-            return
-        producer = await asyncio.to_thread(kafka.producer, settings, f"{service}-relay")
-        job.succeeded("kafka")
-        RELAY_LEADER.set(1)
-        log.info("leading")
-        await _lead(settings, service, conn, producer, job)
-    except db.UNAVAILABLE as error:
-        await job.not_now("database", error)
-    except Exception as error:
-        if not kafka.is_not_now(error):
-            raise
-        await job.not_now("kafka", error)
+        yield conn
     finally:
-        RELAY_LEADER.set(0)
         conn.terminate()
-        if producer is not None:
-            await asyncio.to_thread(producer.close, 1)
 
 
-async def _lead(settings: Settings, service: str, conn: db.Single, producer: Any, job: worker.Worker) -> None:
+async def _elected(process: worker.Worker, conn: db.Connection) -> bool:
+    """Wait for the lock. False if told to stop first."""
+    while not process.stopping.is_set():
+        if await conn.fetchval("select pg_try_advisory_lock($1)", LOCK):
+            return True
+        await process.pause(STANDBY_SECONDS)
+    return False
+
+
+async def _lead(process: worker.Worker, settings: Settings, service: str, conn: db.Connection) -> None:
+    """Publish until told to stop or until a fault."""
     topic = kafka.topic_of(settings, service)
-    tidied = gauged = float("-inf")
-    while not job.stopping.is_set():
-        started = time.monotonic()
-        await number(conn, BATCH)
-        rows = await unpublished(conn, BATCH)
-        if rows:
-            await asyncio.to_thread(_publish, producer, topic, service, rows)
-            await mark(conn, rows[-1]["sequence"])
-            RELAY_PUBLISHED.inc(len(rows))
-            RELAY_SECONDS.observe(time.monotonic() - started)
-        job.succeeded("database", "kafka")
-        if started - tidied > HOUSEKEEPING_SECONDS:
-            tidied = started
-            await tidy(conn, settings.idempotency_days)
-        if started - gauged > GAUGE_SECONDS:
-            gauged = started
-            await _gauge(conn)
-        if len(rows) < BATCH:
-            await job.pause(IDLE_SECONDS)
-        else:
-            job.progress()
+    await asyncio.to_thread(kafka.ensure_topic, settings, topic)
+    producer = await asyncio.to_thread(kafka.producer, settings, f"{service}-relay")
+    try:
+        published: int = await conn.fetchval("select published from relay_state")
+        telemetry.RELAY_LEADER.set(1)
+        log.info("leading", extra={"topic": topic, "published": published})
+        process.succeeded("database", "kafka")
+        chores_at = 0.0
+        while not process.stopping.is_set():
+            process.progress()
+            started = time.monotonic()
+            last = await _batch(conn, producer, topic, service, published)
+            if started >= chores_at:
+                await _chores(conn, settings)
+                chores_at = started + CHORES_SECONDS
+            if last == published:
+                await process.pause(IDLE_SECONDS)
+                continue
+            process.succeeded("database", "kafka")
+            telemetry.RELAY_PUBLISHED.inc(last - published)
+            telemetry.RELAY_SECONDS.observe(time.monotonic() - started)
+            published = last
+    finally:
+        producer.close(timeout=0)
 
 
-async def number(conn: db.Connection, limit: int) -> int:
-    """Give up to `limit` visible rows the next sequences, in journal order; how many there were."""
-    done = await conn.execute(
-        """
-        with last as (select coalesce(max(sequence), 0) as sequence from journal where sequence is not null),
-        next as (
-            select row, row_number() over (order by position) as n from (
-                select ctid as row, position from journal where sequence is null order by position limit $1
-            ) as waiting
-        )
-        update journal set sequence = last.sequence + next.n from next, last where journal.ctid = next.row
-        """,
-        limit,
-    )
-    return int(done.split()[1])
+async def _batch(conn: db.Connection, producer: Any, topic: str, service: str, published: int) -> int:
+    """Number, publish and mark up to BATCH events after `published`; the last sequence published by now."""
+    await _number(conn)
+    rows = await _unpublished(conn, service, published)
+    if not rows:
+        return published
+    started = time.time_ns()
+    sending = asyncio.create_task(asyncio.to_thread(_publish, producer, topic, rows))
+    try:
+        while not (await asyncio.wait([sending], timeout=PULSE_SECONDS))[0]:
+            await conn.execute("select")  # a lost session is noticed here; the lock went with it
+    except BaseException:
+        producer.close(timeout=0)  # publish nothing more: another replica may lead by now
+        await asyncio.wait([sending])
+        sending.exception()
+        raise
+    sending.result()
+    tracing.published(topic, rows, started)
+    last: int = rows[-1]["sequence"]
+    await conn.execute("update relay_state set published = $1 where published < $1", last)
+    return last
 
 
-async def unpublished(conn: db.Connection, limit: int) -> list[db.Row]:
-    """Numbered rows that Kafka has not acknowledged, in order."""
-    return await conn.fetch(
-        """
-        select * from journal where sequence > (select published from relay_state) order by sequence limit $1
-        """,
-        limit,
-    )
+async def _number(conn: db.Connection) -> None:
+    """Give the first BATCH unnumbered rows, by position, the next sequences, without a hole.
 
-
-async def mark(conn: db.Connection, sequence: int) -> None:
-    """Everything up to `sequence` is acknowledged."""
-    await conn.execute("update relay_state set published = $1 where published < $1", sequence)
-
-
-async def tidy(conn: db.Connection, days: int) -> None:
-    """Forget answers kept for retries that nobody will send again, a few at a time."""
+    Only the leader updates journal rows, so `ctid` stays true for the length of the statement.
+    """
     await conn.execute(
         """
-        delete from idempotency where ctid = any(array(
-            select ctid from idempotency where created_at < now() - make_interval(days => $1) limit 10000))
+        update journal set sequence = last + fresh.number
+        from (select coalesce(max(sequence), 0) as last from journal where sequence is not null) as numbered, (
+            select at, row_number() over (order by position) as number
+            from (select ctid as at, position from journal where sequence is null order by position limit $1) waiting
+        ) fresh
+        where journal.ctid = fresh.at
         """,
-        days,
+        BATCH,
     )
 
 
-async def _gauge(conn: db.Connection) -> None:
-    """Set the gauges of what waits."""
-    row = await conn.fetchrow(
+async def _unpublished(conn: db.Connection, service: str, published: int) -> list[db.Row]:
+    """Numbered rows after `published` in order: sequence, key, traceparent and the event as CloudEvents JSON text."""
+    return await conn.fetch(
         """
-        select count(*) as rows, coalesce(extract(epoch from clock_timestamp() - min(recorded_at)), 0) as age from (
-            select recorded_at from journal where sequence is null
-            union all
-            select recorded_at from journal where sequence > (select published from relay_state)
-        ) as waiting
-        """
+        select sequence, subject::text as key, traceparent, type,
+               '{"specversion":"1.0","id":"' || id || '","source":"/' || $2 || '","type":' || to_json(type)
+               || ',"subject":"' || subject || '","time":"'
+               || to_char(recorded_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+               || '","occurredon":"' || occurred_on || '","unit":' || to_json(unit)
+               || coalesce(',"branch":"' || branch || '"', '') || ',"version":' || version || ',"sequence":' || sequence
+               || coalesce(',"traceparent":' || to_json(traceparent), '')
+               || ',"datacontenttype":"application/json","data":' || data || '}' as event
+        from journal where sequence > $1 order by sequence limit $3
+        """,
+        published,
+        service,
+        BATCH,
     )
-    if row is not None:
-        RELAY_BACKLOG.set(row["rows"])
-        RELAY_OLDEST_SECONDS.set(float(row["age"]))
-
-
-def _publish(producer: Any, topic: str, service: str, rows: Sequence[db.Row]) -> None:
-    """Send every row and wait until each is acknowledged; raises what the first failure was. Blocks."""
-    sent = []
-    for row in rows:
-        with _span(row):
-            sent.append(producer.send(topic, value=encode(service, row), key=str(row["subject"]).encode()))
-    producer.flush(timeout=30)
-    for future in sent:
-        future.get(timeout=1)
-
-
-def _span(row: db.Row) -> Any:
-    """A producer span below the write's own, where that was recorded."""
-    if not (row["traceparent"] or "").endswith("01"):
-        return trace.use_span(trace.INVALID_SPAN)
-    parent = propagate.extract({"traceparent": row["traceparent"]})
-    return tracer.start_as_current_span("publish", parent, kind=trace.SpanKind.PRODUCER)
-
-
-def encode(service: str, row: db.Row) -> bytes:
-    """A journal row as a CloudEvent (contracts.event.Event); its `data` is stored as the JSON text that is sent."""
-    branch, trace_parent = row["branch"], row["traceparent"]
-    return (
-        f'{{"specversion":"1.0","id":"{row["id"]}","source":"/{service}","type":"{row["type"]}",'
-        f'"subject":"{row["subject"]}","time":"{row["recorded_at"].isoformat()}",'
-        f'"occurredon":"{row["occurred_on"]}","unit":"{row["unit"]}",'
-        f'"branch":{f"{chr(34)}{branch}{chr(34)}" if branch else "null"},'
-        f'"version":{row["version"]},"sequence":{row["sequence"]},'
-        f'"traceparent":{f"{chr(34)}{trace_parent}{chr(34)}" if trace_parent else "null"},'
-        f'"datacontenttype":"application/json","data":{row["data"]}}}'
-    ).encode()
 
 
 def envelope(service: str, row: db.Row) -> dict[str, Any]:
-    """The same as an object, for the feed."""
-    event: dict[str, Any] = json.loads(encode(service, row))
-    return event
+    """A numbered journal row (`select *`) as the event that is published: CloudEvents attributes and `data`."""
+    optional = {"branch": row["branch"] and str(row["branch"]), "traceparent": row["traceparent"]}
+    return {
+        "specversion": "1.0",
+        "id": str(row["id"]),
+        "source": f"/{service}",
+        "type": row["type"],
+        "subject": str(row["subject"]),
+        "time": row["recorded_at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "occurredon": row["occurred_on"].isoformat(),
+        "unit": row["unit"],
+        "version": row["version"],
+        "sequence": row["sequence"],
+        **{name: value for name, value in optional.items() if value is not None},
+        "datacontenttype": "application/json",
+        "data": json.loads(row["data"]),
+    }
+
+
+def _publish(producer: Any, topic: str, rows: Sequence[db.Row]) -> None:
+    """Send all, then wait for every acknowledgement. Raises Refused, or what `kafka.NOT_NOW` says."""
+    sent: list[Any] = []
+    done = 0
+    try:
+        for row in rows:
+            sent.append(producer.send(topic, key=row["key"].encode(), value=row["event"].encode()))  # noqa: PERF401
+        producer.flush(timeout=kafka.DELIVERY_MS / 1000 + 5)
+        for future in sent:
+            if not future.succeeded():
+                raise future.exception or TimeoutError("no acknowledgement")
+            done += 1
+    except kafka.NOT_NOW:
+        raise
+    except kafka.KafkaError as error:
+        row = rows[done or min(len(sent), len(rows) - 1)]
+        raise Refused(f"{topic}: {row['type']} {row['key']}, sequence {row['sequence']}: {error!r}") from error
+
+
+async def _chores(conn: db.Connection, settings: Settings) -> None:
+    """Measure the backlog; forget a few answers kept for retries that are too old."""
+    row = await conn.fetchrow(
+        """
+        with waiting as (select recorded_at from journal where sequence is null limit 100000),
+             unmarked as (select recorded_at from journal, relay_state where sequence > published limit 100000)
+        select count(*) as backlog, extract(epoch from clock_timestamp() - min(recorded_at))::float8 as oldest
+        from (select * from waiting union all select * from unmarked) rows
+        """
+    )
+    assert row is not None
+    telemetry.RELAY_BACKLOG.set(row["backlog"])
+    telemetry.RELAY_OLDEST_SECONDS.set(row["oldest"] or 0)
+    await conn.execute(
+        """
+        delete from idempotency where ctid = any(array(
+            select ctid from idempotency where created_at < now() - make_interval(days => $1)
+            order by created_at limit 2500))
+        """,
+        settings.idempotency_days,
+    )
