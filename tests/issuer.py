@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
 ALL_SCOPES = "members:read members:write members:personal loans:read loans:write reporting:read reporting:operate"
@@ -65,6 +66,10 @@ class Issuer:
         if unit is not None:
             content["unit"] = unit
         return jwt.encode({**content, **claims}, self.key, algorithm="RS256", headers={"kid": self.kid})
+
+    def public_pem(self) -> str:
+        """The public key, for a reader that takes no JWKS."""
+        return self.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
     def headers(
         self, unit: str | None = "22", scope: str = ALL_SCOPES, sub: str = "tester", **claims: Any

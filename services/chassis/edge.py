@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import nullcontext
 
 from opentelemetry import propagate, trace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,7 +52,8 @@ class Edge:
         started = time.perf_counter()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         parent = propagate.extract(headers)
-        with tracer.start_as_current_span(scope["method"], parent, kind=trace.SpanKind.SERVER) as span:
+        span = tracer.start_span(scope["method"], parent, trace.SpanKind.SERVER)
+        with trace.use_span(span, end_on_exit=True) if span.is_recording() else nullcontext():
             request = Context(
                 language=language_of(headers.get("accept-language", "")),
                 traceparent=traceparent_of(span),

@@ -12,7 +12,7 @@ from services.members.units import api as units
 
 SERVICE = Service(
     name="members",
-    routers=[units.router, branches.router, households.router, members.router, feed_router("members")],
+    routers=[members.router, households.router, branches.router, units.router, feed_router("members")],
     migrations=Path(__file__).parent / "migrations",
     processes={"relay": lambda settings: relay.run(settings, "members")},
 )

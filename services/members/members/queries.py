@@ -60,29 +60,24 @@ async def find(
 async def places(
     conn: Connection, reach: Set[str], branches: Sequence[UUID], households: Sequence[UUID]
 ) -> tuple[dict[UUID, Row], dict[UUID, Row]]:
-    """The branches (unit, opened_on, closed_on) and households (unit, poverty_status) inside `reach`, by id.
+    """The branches (unit, closed_on) and households (unit, poverty_status) inside `reach`, by id; one round trip.
 
     Branches are locked against being closed until the transaction ends.
     """
-    found = await conn.fetch(
+    rows = await conn.fetch(
         """
-        select id, unit, opened_on, closed_on from branch where id = any($1) and unit = any($2)
-        order by id for share
+        with found as (select id, unit, closed_on from branch where id = any($1) order by id for share)
+        select true as is_branch, id, unit, closed_on, null as poverty_status from found
+        union all
+        select false, id, unit, null,
+               (select status from household_poverty where household = household.id order by year desc limit 1)
+        from household where id = any($2)
         """,
         branches,
-        list(reach),
+        households,
     )
-    homes = (
-        await conn.fetch(
-            """
-        select id, unit, (select status from household_poverty where household = id order by year desc limit 1)
-            as poverty_status
-        from household where id = any($1) and unit = any($2)
-        """,
-            households,
-            list(reach),
-        )
-        if households
-        else []
+    inside = [row for row in rows if row["unit"] in reach]
+    return (
+        {row["id"]: row for row in inside if row["is_branch"]},
+        {row["id"]: row for row in inside if not row["is_branch"]},
     )
-    return {row["id"]: row for row in found}, {row["id"]: row for row in homes}

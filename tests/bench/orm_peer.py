@@ -1,0 +1,162 @@
+"""The peer: the same enrolment written with the usual idioms of FastAPI and SQLAlchemy's asyncio ORM.
+
+Session per request by a `yield` dependency, token verified per request, objects loaded, added, committed, refreshed.
+"""
+
+import os
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+import jwt
+import uvicorn
+from fastapi import Depends, FastAPI, Header, HTTPException
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import JSON, ForeignKey, select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Declarative base."""
+
+
+class Branch(Base):
+    """A branch."""
+
+    __tablename__ = "peer_branch"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    unit: Mapped[str]
+    closed_on: Mapped[date | None]
+
+
+class Household(Base):
+    """A household."""
+
+    __tablename__ = "peer_household"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    unit: Mapped[str]
+
+
+class Member(Base):
+    """A member."""
+
+    __tablename__ = "peer_member"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    unit: Mapped[str]
+    branch: Mapped[uuid.UUID] = mapped_column(ForeignKey("peer_branch.id"), index=True)
+    household: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("peer_household.id"), index=True)
+    name: Mapped[str]
+    birth_year: Mapped[int | None]
+    ethnicity: Mapped[str]
+    kind: Mapped[str]
+    core: Mapped[bool]
+    joined_on: Mapped[date]
+    status: Mapped[str] = mapped_column(default="active")
+    version: Mapped[int] = mapped_column(default=1)
+    recorded_at: Mapped[datetime]
+
+
+class Outbox(Base):
+    """An event to be published."""
+
+    __tablename__ = "peer_outbox"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    subject: Mapped[uuid.UUID] = mapped_column(index=True)
+    version: Mapped[int]
+    occurred_on: Mapped[date]
+    unit: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    actor: Mapped[str]
+    published: Mapped[bool] = mapped_column(default=False, index=True)
+
+
+class MemberIn(BaseModel):
+    """Who joins."""
+
+    branch: uuid.UUID
+    household: uuid.UUID | None = None
+    name: str
+    birth_year: int | None = None
+    ethnicity: str = "01"
+    kind: str = "ordinary"
+    core: bool = False
+    joined_on: date
+
+
+class MemberOut(MemberIn):
+    """The member as stored."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    unit: str
+    status: str
+    version: int
+    recorded_at: datetime
+
+
+ENGINE = create_async_engine(os.environ["PEER_DATABASE"], pool_size=20, max_overflow=0)
+SESSION = async_sessionmaker(ENGINE, expire_on_commit=False)
+KEY = os.environ["PEER_KEY"]
+app = FastAPI()
+
+
+async def session() -> AsyncIterator[AsyncSession]:
+    """A session for the request."""
+    async with SESSION() as made:
+        yield made
+
+
+def caller(authorization: Annotated[str, Header()]) -> dict[str, Any]:
+    """The verified claims."""
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            authorization.removeprefix("Bearer "), KEY, algorithms=["RS256"], audience="danvan"
+        )
+    except jwt.PyJWTError as error:
+        raise HTTPException(401, str(error)) from None
+    if "members:write" not in claims["scope"].split():
+        raise HTTPException(403)
+    return claims
+
+
+@app.post("/v1/members", status_code=201)
+async def enrol(
+    body: MemberIn,
+    db: Annotated[AsyncSession, Depends(session)],
+    claims: Annotated[dict[str, Any], Depends(caller)],
+) -> MemberOut:
+    """Enrol a member."""
+    branch = (await db.execute(select(Branch).where(Branch.id == body.branch))).scalar_one_or_none()
+    if branch is None or branch.closed_on is not None:
+        raise HTTPException(422, "branch")
+    if body.household is not None:
+        household = await db.get(Household, body.household)
+        if household is None or household.unit != branch.unit:
+            raise HTTPException(422, "household")
+    member = Member(**body.model_dump(), unit=branch.unit, recorded_at=datetime.now(UTC).replace(tzinfo=None))
+    db.add(member)
+    await db.flush()
+    db.add(
+        Outbox(
+            type="member.enrolled",
+            subject=member.id,
+            version=1,
+            occurred_on=member.joined_on,
+            unit=member.unit,
+            data=body.model_dump(mode="json", exclude={"name"}),
+            actor=claims["sub"],
+        )
+    )
+    await db.commit()
+    await db.refresh(member)
+    return MemberOut.model_validate(member)
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        app, port=int(os.environ["PEER_PORT"]), loop="uvloop", http="httptools", access_log=False, log_level="warning"
+    )
