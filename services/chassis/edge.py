@@ -4,7 +4,8 @@ import logging
 import time
 from contextlib import nullcontext
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.context import Context, current
@@ -12,6 +13,7 @@ from services.chassis.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, traceparent
 
 log = logging.getLogger("danvan.access")
 tracer = trace.get_tracer("danvan")
+propagator = TraceContextTextMapPropagator()
 SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -51,7 +53,7 @@ class Edge:
             return
         started = time.perf_counter()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        parent = propagate.extract(headers)
+        parent = propagator.extract(headers) if "traceparent" in headers else None
         span = tracer.start_span(scope["method"], parent, trace.SpanKind.SERVER)
         with trace.use_span(span, end_on_exit=True) if span.is_recording() else nullcontext():
             request = Context(

@@ -26,7 +26,7 @@ class Settings(BaseModel):
 
     database_url: str = Field(description="postgresql://user@host:port/database?sslmode=verify-full&sslrootcert=…")
     database_password: SecretStr | None = Field(None, description="Password, if the URL holds none.")
-    database_pool_max: int = Field(10, ge=1, le=500, description="Connections a process may hold; few, for they queue fairly.")
+    database_pool_max: int = Field(10, ge=1, le=500, description="Connections a process may hold; turns are fair.")
     statement_timeout_ms: int = Field(10_000, ge=0, description="PostgreSQL ends a statement that takes longer.")
 
     kafka_bootstrap: str = Field("localhost:9092", description="host:port[,host:port…]")
