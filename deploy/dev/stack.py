@@ -13,12 +13,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from deploy.dev import webpage
+from deploy.dev.demo import load as load_province
+from deploy.dev.demo import report
 from deploy.dev.postgres import Postgres
 from deploy.dev.process import Failed, spawn, tail
 from deploy.dev.supervisor import ROOT, SERVICES, Stack, answers
@@ -146,12 +147,11 @@ New token   curl -d 'grant_type=client_credentials&client_id=province&client_sec
 
 def load(addresses: dict[str, str], token: str) -> None:
     """Demo data through the public API, once; then the golden figures as reporting answers them."""
-    demo = import_module("deploy.dev.demo")
     if not LOADED.exists():
         say("loading the demo province through the public API")
-        demo.load(addresses, token)
+        load_province(addresses, token)
         LOADED.touch()
-    demo.report(addresses, token)
+    report(addresses, token)
 
 
 def demo(ports: dict[str, int]) -> None:
