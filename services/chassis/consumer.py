@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, TopicPartition
-from opentelemetry import propagate, trace
 
-from services.chassis import db, kafka, worker
+from services.chassis import db, kafka, tracing, worker
 from services.chassis.entities import Apply, Change, Outcome, Read, Record, redrive, settle
 from services.chassis.settings import Settings
 from services.chassis.telemetry import (
@@ -30,7 +29,6 @@ from services.chassis.telemetry import (
 POLL_MS = 1_000
 GAUGE_SECONDS = 1.0
 log = logging.getLogger("danvan.consumer")
-tracer = trace.get_tracer("danvan")
 __all__ = ["Apply", "Change", "Read", "redrive", "run"]
 
 
@@ -152,9 +150,9 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
             if fresh:
                 places[partition] = fresh[-1].offset + 1
             records += [Record(partition.topic, partition.partition, r.offset, r.key, r.value or b"") for r in fresh]
-        with tracer.start_as_current_span("apply batch", kind=trace.SpanKind.CONSUMER):
-            outcome = await settle(conn, records, self.read, self.known_types, self.apply)
-        _trace(outcome.changes)
+        outcome = await settle(conn, records, self.read, self.known_types, self.apply)
+        with tracing.applied(self.group, [change.event for change in outcome.changes]):
+            pass  # a span below each write that was recorded: a trace runs from HTTP to the figures
         await _move(conn, places, outcome.changes)
         return outcome, places
 
@@ -181,20 +179,6 @@ def _count(outcome: Outcome) -> None:
     if outcome.changes:
         newest = outcome.changes[-1].event
         CONSUMER_LAG_SECONDS.labels(newest.source).set((datetime.now(UTC) - newest.time).total_seconds())
-
-
-def _trace(changes: Sequence[Change]) -> None:
-    """A span below each write that was recorded, so that a trace runs from HTTP to the figures."""
-    for change in changes:
-        written = change.event.traceparent
-        if written is not None and written.endswith("-01"):
-            with tracer.start_as_current_span(
-                f"apply {change.event.kind}",
-                propagate.extract({"traceparent": written}),
-                kind=trace.SpanKind.CONSUMER,
-                links=[trace.Link(trace.get_current_span().get_span_context())],
-            ):
-                pass
 
 
 async def _fence(conn: db.Connection, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, db.Row]:
