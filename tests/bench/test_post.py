@@ -20,8 +20,8 @@ BRANCHES = 200
 SCRIPT = """
 \\set n random(1, 1000000000)
 with change as (
-    insert into bench_member (id, unit, branch, household, name, name_folded, birth_year, ethnicity, ethnicity_system, kind,
-                        core, joined_on, status, version, recorded_at)
+    insert into bench_member (id, unit, branch, household, name, name_folded, birth_year, ethnicity, ethnicity_system,
+                              kind, core, joined_on, status, version, recorded_at)
     select uuidv7(), '06760', branch.id, household.id, 'Hội viên Mẫu', 'hoi vien mau', 1980, '01', '1979', 'ordinary',
            false, '2021-05-10', 'active', 1, now()
     from (select id from branch limit 1) as branch, (select id from household limit 1) as household returning id
