@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from deploy.dev.process import tail
 from deploy.dev.supervisor import Stack
 from tests.faults import recount
 from tests.platform import Platform
@@ -131,7 +131,7 @@ async def survive(folder: Path, rounds: int, replicas: tuple[str, ...] = ()) -> 
         load.stopping = True
         await asyncio.gather(*writers)
         print(f"seed {seed}: {len(load.accepted)} entities, {load.retries} retries, killed {killed}")
-        await _until(lambda: _counted(platform, load.accepted))
+        await _drained(stack, platform, load.accepted)
         assert await recount.differences(platform) == []
         for service in ("members", "loans"):
             assert await recount.journal_faults(platform, service) == []
@@ -160,17 +160,23 @@ def _kill_and_restart(stack: Stack, victim: str, pause: float) -> None:
     stack.run(victim)
 
 
-async def _counted(platform: Platform, accepted: dict[str, int]) -> bool:
-    """Whether the figures hold every version accepted."""
-    rows = await recount.rows(platform, "reporting", "select source, subject, version from entity")
-    return {f"{row['source']}:{row['subject']}": row["version"] for row in rows} == accepted
-
-
-async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition, within the time that a drain may take."""
+async def _drained(stack: Stack, platform: Platform, accepted: dict[str, int]) -> None:
+    """Wait until the figures hold every version accepted, and nothing else; or say what is missing."""
     deadline = time.monotonic() + CALM_SECONDS
-    while not await holds():
-        assert time.monotonic() < deadline, "not drained in time"
+    while True:
+        rows = await recount.rows(platform, "reporting", "select source, subject, version from entity")
+        applied = {f"{row['source']}:{row['subject']}": row["version"] for row in rows}
+        if applied == accepted:
+            return
+        unlike = {entity for entity, _ in applied.items() ^ accepted.items()}
+        ready = {name: stack.ready(name) for name in stack.processes if name in stack.ops}
+        some = [(entity, accepted.get(entity), applied.get(entity)) for entity in sorted(unlike)[:5]]
+        said = f"{len(unlike)} of {len(accepted)} unlike: {some}; ended {stack.ended()}; ready {ready}"
+        lagging = [*stack.ended(), *(name for name, is_ready in ready.items() if not is_ready)]
+        if time.monotonic() > deadline:
+            for name in {*lagging, "reporting-projector", "members-relay", "loans-relay"}:
+                print(name, tail(stack.log_of(name), 8))
+            raise AssertionError(said)
         await asyncio.sleep(0.2)
 
 
