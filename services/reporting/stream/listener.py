@@ -71,6 +71,7 @@ async def listening(app: FastAPI) -> AsyncIterator[None]:
 async def _listen(app: FastAPI, applied: Applied) -> None:
     """LISTEN on a connection of its own; on losing it, distrust every cache and come back."""
     while True:
+        conn: db.Single | None = None
         try:
             conn = await db.connect(app.state.settings, "reporting-listener")
             gone = asyncio.Event()
@@ -84,4 +85,6 @@ async def _listen(app: FastAPI, applied: Applied) -> None:
             log.warning("cannot listen", extra={"error": repr(error)})
         finally:
             applied.connected = False
+            if conn is not None:
+                conn.terminate()
         await asyncio.sleep(RETRY_SECONDS)
