@@ -41,20 +41,30 @@ async def run(
 ) -> None:
     """Feed `apply` with the events of these services' topics until SIGTERM."""
 
-    async def body(job: worker.Worker) -> None:
-        pool = await db.connect_pool(settings, f"{group}-projector")
-        try:
-            while not job.stopping.is_set():
-                try:
-                    await _Reader(settings, group, services, read, known_types, apply, pool, job).run()
-                except db.UNAVAILABLE as error:
-                    await job.not_now("database", error)
-                except kafka.NOT_NOW as error:
-                    await job.not_now("kafka", error)
-        finally:
-            pool.terminate()
+    await worker.run(settings, lambda job: consume(job, settings, group, services, read, known_types, apply))
 
-    await worker.run(settings, body)
+
+async def consume(
+    job: worker.Worker,
+    settings: Settings,
+    group: str,
+    services: Sequence[str],
+    read: Read,
+    known_types: Container[str],
+    apply: Apply,
+) -> None:
+    """Join the group, and again after every fault that waiting mends, until told to stop."""
+    pool = await db.connect_pool(settings, f"{group}-projector")
+    try:
+        while not job.stopping.is_set():
+            try:
+                await _Reader(settings, group, services, read, known_types, apply, pool, job).run()
+            except db.UNAVAILABLE as error:
+                await job.not_now("database", error)
+            except kafka.NOT_NOW as error:
+                await job.not_now("kafka", error)
+    finally:
+        pool.terminate()
 
 
 class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types

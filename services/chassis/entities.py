@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from contracts.event import Event
 from services.chassis.db import Connection, Row
@@ -19,6 +20,7 @@ from services.chassis.db import Connection, Row
 T = TypeVar("T")
 State = Mapping[str, Any]
 ERROR_LENGTH = 2_000
+ENTITY = ("subject", "source", "kind", "version", "unit", "branch", "state", "recorded_at")
 MOST_VERSION, MOST_SEQUENCE = 2**31 - 1, 2**63 - 1
 
 
@@ -113,6 +115,7 @@ async def settle(
             continue
         arrived.setdefault(event.subject, []).append((event.version, _Arrived(record, event)))
     entities = await _entities(conn, list(arrived))
+    known = set(entities)
     waiting = await _waiting(conn, list(arrived), read)
     blocked = {subject for _, subject, _ in broken} | await _blocked(conn, list(arrived))
     parked: list[tuple[Record, Event, str]] = []
@@ -132,7 +135,7 @@ async def settle(
         parked += [(item.record, item.event, reason) for item in fresh]
     outcome.unreadable = len(broken)
     moved = {change.event.subject: entities[change.event.subject] for change in outcome.changes}
-    await _store(conn, moved)
+    await _store(conn, moved, arrived.keys() - known)
     await _park(conn, broken, parked)
     await _unpark(conn, done)
     if outcome.changes:
@@ -227,37 +230,26 @@ async def _blocked(conn: Connection, subjects: list[UUID]) -> set[UUID]:
     return {row["subject"] for row in rows}
 
 
-async def _store(conn: Connection, moved: Mapping[UUID, _Entity]) -> None:
-    """Write the entities that moved on."""
-    if not moved:
-        return
-    columns = zip(
-        *(
-            (
-                subject,
-                entity.source,
-                entity.kind,
-                entity.version,
-                entity.unit,
-                entity.branch,
-                json.dumps(entity.state) if entity.state is not None else None,
-                entity.recorded_at,
-            )
-            for subject, entity in moved.items()
-        ),
-        strict=True,
-    )
-    await conn.execute(
-        """
-        insert into entity as e (subject, source, kind, version, unit, branch, state, recorded_at)
-        select * from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::uuid[], $7::json[],
-                             $8::timestamptz[])
-        on conflict (subject) do update
-        set (version, unit, branch, state, recorded_at) =
-            (excluded.version, excluded.unit, excluded.branch, excluded.state, excluded.recorded_at)
-        """,
-        *map(list, columns),
-    )
+async def _store(conn: Connection, moved: Mapping[UUID, _Entity], new: Container[UUID]) -> None:
+    """Write the entities that moved on: COPY for the `new` ones, which only this partition's reader can meet."""
+    rows: tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]] = ([], [])
+    for subject, entity in moved.items():
+        state = to_json(entity.state).decode() if entity.state is not None else None
+        place = (entity.unit, entity.branch, state, entity.recorded_at)
+        rows[subject in new].append((subject, entity.source, entity.kind, entity.version, *place))
+    if rows[True]:
+        await conn.copy_records_to_table("entity", records=rows[True], columns=ENTITY)
+    if rows[False]:
+        await conn.execute(
+            """
+            update entity set (version, unit, branch, state, recorded_at) =
+                (moved.version, moved.unit, moved.branch, moved.state, moved.recorded_at)
+            from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::uuid[], $7::json[],
+                        $8::timestamptz[]) as moved (subject, source, kind, version, unit, branch, state, recorded_at)
+            where entity.subject = moved.subject
+            """,
+            *map(list, zip(*rows[False], strict=True)),
+        )
 
 
 async def _park(

@@ -61,7 +61,7 @@ async def test_relay_and_projector(folder: Path) -> None:
         rates = []
         for replicas in (1, 2):
             conn = await asyncpg.connect(stack.postgres.url("reporting"))
-            await conn.execute("truncate entity, contribution, rollup, rollup_day, consumer_offset, parked")
+            await conn.execute("truncate entity, contribution, rollup, rollup_month, consumer_offset, parked")
             await conn.close()
             names = ["reporting-projector", *(f"reporting-projector-{n}" for n in range(2, replicas + 1))]
             for name in names:
@@ -77,8 +77,10 @@ async def test_relay_and_projector(folder: Path) -> None:
             for name in names:
                 stack.terminate(name)
             assert (
-                await platform.count("reporting", "select sum(value) from rollup_day where measure = 'members.active'")
-                == 2 * EVENTS
+                await platform.count(
+                    "reporting", "select sum(value) from rollup_month where measure = 'members.active'"
+                )
+                == EVENTS
             )
             print(f"{replicas} projector(s): {rates[-1]:,.0f} events/s, {max(used):.0f} MiB each")
     finally:

@@ -1,10 +1,20 @@
-"""Events and records as they come from Kafka, for the tests of readers."""
+"""Events in a journal, on the wire and on a topic, for the tests of relay and readers."""
 
+import asyncio
 import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from typing import Any
 from uuid import UUID, uuid4
 
+from kafka import TopicPartition
+
+from deploy.dev.engines import Kafka
+from services.chassis.db import Single
 from services.chassis.entities import Record
+from services.chassis.kafka import consumer, topic_of
+from services.chassis.settings import Settings
 
 TOPIC = "danvan.members"
 HOUSEHOLD = {"branch": "00000000-0000-7000-8000-000000000001", "poverty_status": None, "status_year": None}
@@ -36,3 +46,65 @@ def value(subject: UUID, version: int, state: dict[str, Any] | None = None, /, *
 def record(offset: int, subject: UUID, version: int, state: dict[str, Any] | None = None, /, **envelope: Any) -> Record:
     """The same at an offset of partition 0, under its entity's key."""
     return Record(TOPIC, 0, offset, str(subject).encode(), value(subject, version, state, **envelope))
+
+
+def settings(kafka: Kafka, url: str, **fields: Any) -> Settings:
+    """Settings of a process on this database and on topics of its own."""
+    prefix = f"test-{uuid4()}"
+    return Settings(
+        **{
+            "database_url": url,
+            "kafka_bootstrap": kafka.bootstrap,
+            "kafka_topic_prefix": prefix,
+            "kafka_partitions": 3,
+            "consumer_group": prefix,
+            **fields,
+        }
+    )
+
+
+async def write(conn: Single, subject: UUID, version: int, **columns: Any) -> None:
+    """A household's journal row, committed with the caller's transaction."""
+    row = {
+        "type": CREATED if version == 1 else SET,
+        "unit": "06760",
+        "branch": None,
+        "data": json.dumps({**HOUSEHOLD, "status_year": 2000 + version}),
+        "traceparent": None,
+        **columns,
+    }
+    await conn.execute(
+        """
+        insert into journal (id, subject, version, type, occurred_on, unit, branch, data, actor, traceparent)
+        values (gen_random_uuid(), $1, $2, $3, '2025-06-01', $4, $5, $6, 'tester', $7)
+        """,
+        subject,
+        version,
+        *(row[name] for name in ("type", "unit", "branch", "data", "traceparent")),
+    )
+
+
+async def published(settings: Settings, service: str = "members") -> list[Record]:
+    """Everything on a service's topic now, by partition and offset."""
+    return await asyncio.to_thread(_published, settings, topic_of(settings, service))
+
+
+def _published(settings: Settings, topic: str) -> list[Record]:
+    with closing(consumer(settings, "test", str(uuid4()))) as client:
+        places = [TopicPartition(topic, number) for number in range(settings.kafka_partitions)]
+        ends = client.end_offsets(places)
+        client.assign(places)
+        client.seek_to_beginning(*places)
+        found: list[Record] = []
+        while any(client.position(place) < ends[place] for place in places):
+            for batch in client.poll(1_000).values():
+                found += [Record(r.topic, r.partition, r.offset, r.key, r.value) for r in batch]
+    return sorted(found)
+
+
+async def until(what: Callable[[], Awaitable[object]], seconds: float = 30) -> None:
+    """Wait for another process's or task's work to be seen; AssertionError if it is not in time."""
+    deadline = time.monotonic() + seconds
+    while not await what():
+        assert time.monotonic() < deadline, "not in time"
+        await asyncio.sleep(0.02)

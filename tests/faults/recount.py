@@ -68,6 +68,7 @@ async def unlike_states(platform: Platform) -> list[str]:
     for row in await rows(platform, "reporting", "select kind, unit, state from entity"):
         for cell, value in contributions(row["kind"], json.loads(row["state"])).items():
             wanted[row["unit"], cell.measure] += value
+            wanted["22", cell.measure] += value
     logged = await rows(
         platform, "reporting", "select unit, measure, sum(value)::bigint from contribution group by 1, 2"
     )
@@ -75,17 +76,20 @@ async def unlike_states(platform: Platform) -> list[str]:
         platform,
         "reporting",
         """select scope, measure, sum(value)::bigint from rollup
-           where dimension = '' and length(scope) = 5 group by 1, 2""",
+           where dimension = '' group by 1, 2""",
     )
-    daily = await rows(
+    monthly = await rows(
         platform,
         "reporting",
-        "select scope, measure, sum(value)::bigint from rollup_day where length(scope) = 5 group by 1, 2",
+        "select scope, measure, sum(value)::bigint from rollup_month group by 1, 2",
     )
     found = []
-    for name, table, without in (("log", logged, set()), ("roll-up", rolled, DISTINCT), ("days", daily, DISTINCT)):
+    for name, table, without in (("log", logged, set()), ("roll-up", rolled, DISTINCT), ("months", monthly, DISTINCT)):
         sums = {(row[0], row[1]): row[2] for row in table if row[2]}
-        expected = {key: value for key, value in wanted.items() if value and key[1] not in without}
+        digits = {2} if name == "months" else {5} if name == "log" else {2, 5}
+        expected = {
+            key: value for key, value in wanted.items() if value and key[1] not in without and len(key[0]) in digits
+        }
         found += [
             f"{name} {key}: {sums.get(key)} but {expected.get(key)}"
             for key in sums | expected

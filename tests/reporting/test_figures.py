@@ -181,7 +181,7 @@ movements = st.lists(
 async def test_members_of_any_history_are_counted_on_every_day(url: str, movements: list[tuple[Any, ...]]) -> None:
     """Enrol, correct and leave on any days: each day's stock, flow and breakdown is the brute count, at every tier."""
     conn = await asyncpg.connect(url)
-    await conn.execute("truncate contribution, rollup, rollup_day")
+    await conn.execute("truncate contribution, rollup, rollup_month")
     states: dict[int, dict[str, Any]] = {}
     versions: Counter[int] = Counter()
     since: dict[int, list[tuple[date, dict[str, Any]]]] = {}
@@ -245,7 +245,7 @@ async def test_loans_of_any_ledger_are_counted_on_every_day(
 ) -> None:
     """Tranches and repayments, also late and past-dated: balances, overdue, distinct households of any range."""
     conn = await asyncpg.connect(url)
-    await conn.execute("truncate contribution, rollup, rollup_day")
+    await conn.execute("truncate contribution, rollup, rollup_month")
     due = START + timedelta(days=30)
     ledger: dict[int, list[tuple[date, int]]] = {}
     states: dict[tuple[str, int], dict[str, Any]] = {}

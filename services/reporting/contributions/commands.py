@@ -17,7 +17,7 @@ CHANNEL = "danvan_applied"
 ALL = "*"
 PAYLOAD_UNITS = 1_000
 Total = tuple[str, str, str, str, int]
-Day = tuple[str, str, date, int]
+Month = tuple[str, str, date, int]
 
 
 class Delta(NamedTuple):
@@ -43,7 +43,7 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
     """
     log: list[Delta] = []
     totals: dict[Total, int] = defaultdict(int)
-    days: dict[Day, int] = defaultdict(int)
+    months: dict[Month, int] = defaultdict(int)
     for change in changes:
         event = change.event
         for cell, unit, branch, value in deltas(change):
@@ -64,14 +64,15 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
             )
             if cell.measure in DISTINCT:
                 continue
-            for scope in (unit, units.province_of(unit)):
-                days[scope, cell.measure, on, change.shard] += value
-                totals[scope, cell.measure, "", "", change.shard] += value
-                for dimension, category in cell.dims:
-                    totals[scope, cell.measure, dimension, category, change.shard] += value
+            months[units.province_of(unit), cell.measure, on.replace(day=1), change.shard] += value
+            totals[unit, cell.measure, "", "", change.shard] += value
+            for dimension, category in cell.dims:
+                totals[unit, cell.measure, dimension, category, change.shard] += value
+    for (unit, measure, dimension, category, shard), value in list(totals.items()):
+        totals[units.province_of(unit), measure, dimension, category, shard] += value
     await conn.copy_records_to_table("contribution", records=log, columns=Delta._fields)
     await _add_totals(conn, totals)
-    await _add_days(conn, days)
+    await _add_months(conn, months)
     await _announce(conn, {delta.unit for delta in log})
 
 
@@ -108,15 +109,15 @@ async def _add_totals(conn: Connection, totals: dict[Total, int]) -> None:
     )
 
 
-async def _add_days(conn: Connection, days: dict[Day, int]) -> None:
-    """Add to the daily growth of communes and provinces."""
+async def _add_months(conn: Connection, months: dict[Month, int]) -> None:
+    """Add to the monthly growth of provinces."""
     await conn.execute(
         """
-        insert into rollup_day as r (scope, measure, day, shard, value)
+        insert into rollup_month as r (scope, measure, month, shard, value)
         select * from unnest($1::text[], $2::text[], $3::date[], $4::int[], $5::bigint[])
-        on conflict (scope, measure, day, shard) do update set value = r.value + excluded.value
+        on conflict (scope, measure, month, shard) do update set value = r.value + excluded.value
         """,
-        *_columns(days, 5),
+        *_columns(months, 5),
     )
 
 

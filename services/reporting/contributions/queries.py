@@ -1,12 +1,13 @@
 """Reads of figures: sums of contributions for units or a branch, as of a day or over a period.
 
-Communes and provinces are read from roll-ups: the total over all days less what falls after the day asked for. A
-branch, a breakdown on a past day, a distinct count and a report as known earlier are summed from the log.
+A stock is the total over all days, which communes and provinces keep, less what falls after the day asked for. What
+falls between days is summed from the log; for a province, whole months are kept. A branch, a breakdown on a past day,
+a distinct count and a report as known earlier are summed from the log.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -58,35 +59,64 @@ def _by_kind(measures: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 async def _stocks(conn: Connection, scopes: Sequence[str], measures: Sequence[str], end: date) -> list[Row]:
-    """Totals less what falls after `end`."""
+    """Totals less what falls after `end`: of a province by whole months, and by the log inside the month of `end`."""
     return await conn.fetch(
         """
         select scope, measure, sum(value) as value from (
             select scope, measure, value from rollup
             where scope = any($1) and measure = any($2) and dimension = '' and category = ''
             union all
-            select scope, measure, -value from rollup_day
-            where scope = any($1) and measure = any($2) and day > $3
+            select scope, measure, -value from rollup_month
+            where scope = any($1) and measure = any($2) and month > $3
+            union all
+            select scope, measure, -value
+            from unnest($4::text[], $5::text[]) as asked (scope, code)
+            join contribution on unit = code
+            where measure = any($2) and day > $3 and (scope = code or day < $6)
         ) as parts group by scope, measure
         """,
         scopes,
         measures,
         end,
+        *_communes(scopes),
+        _next_month(end),
     )
 
 
 async def _flows(conn: Connection, scopes: Sequence[str], measures: Sequence[str], period: Period) -> list[Row]:
-    """Growth inside the period."""
+    """Growth inside the period: of a province by whole months, and by the log at the period's ends."""
+    first, after = _whole_months(period)
     return await conn.fetch(
         """
-        select scope, measure, sum(value) as value from rollup_day
-        where scope = any($1) and measure = any($2) and day between $3 and $4
-        group by scope, measure
+        select scope, measure, sum(value) as value from (
+            select scope, measure, value from rollup_month
+            where scope = any($1) and measure = any($2) and month >= $5 and month < $6
+            union all
+            select scope, measure, value
+            from unnest($7::text[], $8::text[]) as asked (scope, code)
+            join contribution on unit = code
+            where measure = any($2) and day between $3 and $4 and (scope = code or day < $5 or day >= $6)
+        ) as parts group by scope, measure
         """,
         scopes,
         measures,
         *period,
+        first,
+        after,
+        *_communes(scopes),
     )
+
+
+def _whole_months(period: Period) -> tuple[date, date]:
+    """The first day of the first whole month inside the period, and the first day after the last."""
+    first = period.start if period.start.day == 1 else _next_month(period.start)
+    after = (period.end + timedelta(days=1)).replace(day=1)
+    return (first, after) if first < after else (first, first)
+
+
+def _next_month(day: date) -> date:
+    """The first day of the next month."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 async def _logged(
@@ -201,15 +231,25 @@ async def _stock_by(conn: Connection, scope: str, measure: str, dimension: str, 
 
 async def monthly(conn: Connection, scope: str, measures: Sequence[str], period: Period) -> dict[str, dict[date, int]]:
     """Growth of each measure in a commune or province by month (its first day) inside the period."""
+    first, after = _whole_months(period)
     rows = await conn.fetch(
         """
-        select measure, date_trunc('month', day)::date as month, sum(value) as value from rollup_day
-        where scope = $1 and measure = any($2) and day between $3 and $4
-        group by 1, 2
+        select measure, month, sum(value) as value from (
+            select measure, month, value from rollup_month
+            where scope = $1 and measure = any($2) and month >= $5 and month < $6
+            union all
+            select measure, date_trunc('month', day)::date, value
+            from unnest($7::text[], $8::text[]) as asked (scope, code)
+            join contribution on unit = code
+            where measure = any($2) and day between $3 and $4 and (scope = code or day < $5 or day >= $6)
+        ) as parts group by measure, month
         """,
         scope,
         measures,
         *period,
+        first,
+        after,
+        *_communes([scope]),
     )
     found: dict[str, dict[date, int]] = defaultdict(dict)
     for row in rows:

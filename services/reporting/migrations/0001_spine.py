@@ -41,12 +41,12 @@ create table rollup (
     primary key (scope, measure, dimension, category, shard)
 ) with (fillfactor = 70);
 
-create table rollup_day (
+create table rollup_month (
     scope   text not null,
     measure text not null,
-    day     date not null,
+    month   date not null check (extract(day from month) = 1),
     shard   integer not null,
     value   bigint not null,
-    primary key (scope, measure, day, shard)
+    primary key (scope, measure, month, shard)
 ) with (fillfactor = 70);
 """
