@@ -100,8 +100,8 @@ class Load:
         await self.post(loans, f"{path}/repayments", {"principal": 20_000_000, "occurred_on": "2024-03-03"})
 
 
-async def survive(folder: Path, rounds: int, replicas: tuple[str, ...] = ()) -> None:
-    """Load, `rounds` kills at random, calm; then every promise is checked."""
+async def survive(folder: Path, rounds: int, replicas: tuple[str, ...] = ()) -> int:
+    """Load, `rounds` kills at random, calm; then every promise is checked. How many entities were written."""
     seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
     chance = random.Random(seed)
     stack = Stack(folder, settings={"RATE_PER_SECOND": "0", "LOG_LEVEL": "WARNING"}, say=lambda _: None)
@@ -143,6 +143,7 @@ async def survive(folder: Path, rounds: int, replicas: tuple[str, ...] = ()) -> 
             }
         assert await platform.count("reporting", "select count(*) from parked") == 0
         assert set(stack.ended()) == set()
+        return len(load.accepted)
     finally:
         await asyncio.to_thread(stack.stop)
 
@@ -183,14 +184,14 @@ async def _drained(stack: Stack, platform: Platform, accepted: dict[str, int]) -
 @pytest.mark.timeout(300)
 async def test_three_kills(folder: Path) -> None:
     """A short round for every run of the tests."""
-    await survive(folder / "kills", 3)
+    assert await survive(folder / "kills", 3) > 0
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(1200)
 async def test_twenty_kills(folder: Path) -> None:
     """Any of the APIs, relays, projector, Kafka and PostgreSQL, twenty times under load."""
-    await survive(folder / "chaos", 20)
+    assert await survive(folder / "chaos", 20) > 0
 
 
 @pytest.mark.chaos
@@ -198,4 +199,4 @@ async def test_twenty_kills(folder: Path) -> None:
 async def test_twenty_kills_with_replicas(folder: Path) -> None:
     """The same with two relays and three projectors."""
     replicas = ("members-relay-2", "reporting-projector-2", "reporting-projector-3")
-    await survive(folder / "replicas", 20, replicas)
+    assert await survive(folder / "replicas", 20, replicas) > 0

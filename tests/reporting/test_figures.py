@@ -1,89 +1,24 @@
 """Figures are sums that can be recounted: any history, every day, every tier; and the doors that answer them."""
 
-import asyncio
-import json
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.event import Event
-from services.chassis.entities import Change
 from services.reporting.contributions import commands, queries
 from services.reporting.contributions.queries import Period, age_band
 from services.reporting.contributions.rules import DISTINCT, Cell, contributions, falls_on
 from services.reporting.dashboards.queries import year_earlier
 from services.reporting.indicators.catalogue import catalogue
-from tests.conftest import Api, Database
-from tests.issuer import Issuer
+from tests.reporting.states import BRANCHES, UNITS, borrower_state, change, loan_state, member_state
 
-UNITS = ("06760", "06970")
-BRANCHES = tuple(UUID(int=n) for n in range(1, 5))
 START = date(2024, 1, 1)
 DAYS = 60
-
-
-def change(kind: str, subject: UUID, version: int, day: date, unit: str, branch: UUID, **states: Any) -> Change:
-    """A change as the consumer hands it on; `before` and `after` are states."""
-    service, entity = kind.split(".")
-    event = Event.model_validate(
-        {
-            "id": uuid4(),
-            "source": f"/{service}",
-            "type": f"vn.danvan.{service}.{entity}.changed.v1",
-            "subject": subject,
-            "time": datetime(2024, 6, 1, tzinfo=UTC),
-            "occurredon": day,
-            "unit": unit,
-            "branch": branch,
-            "version": version,
-            "sequence": 1,
-            "data": {},
-        }
-    )
-    before = states.get("before")
-    return Change(event, before, unit if before else None, branch if before else None, states["after"], version % 3)
-
-
-def borrower_state(outstanding: int, overdue_from: date | None, days: list[date]) -> dict[str, Any]:
-    """A borrower's public state."""
-    received = [{"on": str(day), "programme": "job_creation"} for day in days]
-    late = str(overdue_from) if overdue_from else None
-    return {"loans": 1, "outstanding": outstanding, "overdue_from": late, "disbursements": received}
-
-
-def loan_state(outstanding: int, due_on: date, disbursed: int) -> dict[str, Any]:
-    """A loan's public state."""
-    return {
-        "programme": "job_creation",
-        "capital_source": "central",
-        "due_on": str(due_on),
-        "disbursed": disbursed,
-        "principal_repaid": disbursed - outstanding,
-        "outstanding": outstanding,
-    }
-
-
-def member_state(**fields: Any) -> dict[str, Any]:
-    """A member's public state."""
-    return {
-        "status": "active",
-        "kind": "ordinary",
-        "core": False,
-        "ethnicity": "01",
-        "birth_year": 1980,
-        "joined_on": "2024-01-05",
-        "left_on": None,
-        "leaving_reason": None,
-        "poverty_status": None,
-        **fields,
-    }
 
 
 def measures(kind: str, state: dict[str, Any]) -> dict[str, int]:
@@ -162,12 +97,6 @@ def test_every_indicator_is_made_of_measures_that_are_counted() -> None:
         assert set(indicator.parts) <= set(catalogue())
         assert all(indicator.name(language) for language in ("vi", "en"))
         assert indicator.of(dict.fromkeys(indicator.parts, 0)) == (None if indicator.kind == "ratio" else 0)
-
-
-@pytest.fixture
-async def url(database: Database) -> str:
-    """A fresh reporting database."""
-    return await database("reporting")
 
 
 days = st.integers(0, DAYS).map(lambda n: START + timedelta(days=n))
@@ -291,91 +220,3 @@ async def test_loans_of_any_ledger_are_counted_on_every_day(
         assert not await conn.fetchval("select count(*) from rollup where measure = any($1)", list(DISTINCT))
     finally:
         await conn.close()
-
-
-async def test_the_doors_refuse_what_they_cannot_answer(api: Api, issuer: Issuer) -> None:
-    """Naming the parameter; outside the reach nothing exists; a scope is needed."""
-    reporting = await api("reporting")
-
-    async def refused(path: str, status: int, **headers: str) -> set[tuple[str, str]]:
-        answer = await reporting.get(path, headers=headers)
-        assert answer.status_code == status, answer.text
-        return {(error["pointer"], error["code"]) for error in answer.json()["errors"]}
-
-    figures = "/v1/figures?unit=22&indicator="
-    assert await refused(f"{figures}no.such", 422) == {("query:indicator.0", "unknown")}
-    assert await refused(f"{figures}members.left&breakdown=kind", 422) == {("query:breakdown", "unknown")}
-    assert await refused(f"{figures}members.left&from=2025-02-01&to=2025-01-01", 422) == {("query:from", "after_end")}
-    assert await refused("/v1/dashboards/22", 422, **{"wait-for": "x"}) == {("header:wait-for", "position")}
-    await refused("/v1/dashboards/22", 404, **issuer.headers("06760"))
-    await refused("/v1/dashboards/99999", 404)
-    await refused("/v1/freshness?unit=06970", 404, **issuer.headers("06760"))
-    await refused("/v1/stream?unit=06970", 404, **issuer.headers("06760"))
-    await refused("/v1/parked", 403, **issuer.headers(scope="reporting:read"))
-    await refused("/v1/indicators", 403, **issuer.headers(scope="members:read"))
-
-
-async def test_wait_for_says_how_far_it_is(api: Api) -> None:
-    """A position that does not come is 503 in bounded time, with what is reached."""
-    reporting = await api("reporting", wait_for_max_ms=50)
-    position = f"members:{UUID(int=7)}@3"
-    answer = await reporting.get("/v1/freshness", headers={"wait-for": position})
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    assert answer.json()["reached"] == {position: 0}
-
-
-async def test_a_dashboard_is_kept_until_its_unit_changes(api: Api, url: str) -> None:
-    """304 while nothing changed; a change of the unit is seen at once, one of another unit keeps the tag."""
-    reporting = await api("reporting", url)
-    path = "/v1/dashboards/06760?from=2024-01-01&to=2024-12-31"
-    first = await reporting.get(path)
-    again = await reporting.get(path, headers={"if-none-match": first.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    conn = await asyncpg.connect(url)
-    for number, unit in enumerate(("06970", "06760")):
-        step = change(
-            "members.member",
-            UUID(int=number),
-            1,
-            date(2024, 1, 5),
-            unit,
-            BRANCHES[0],
-            before=None,
-            after=member_state(),
-        )
-        async with conn.transaction():
-            await commands.apply(conn, [step])
-        seen = await settled(reporting, path, expected=number)
-        assert (seen.headers["etag"] == first.headers["etag"]) == (unit != "06760")
-    await conn.close()
-    assert seen.json()["cards"][0]["value"] == 1
-
-
-async def settled(reporting: httpx.AsyncClient, path: str, expected: int) -> httpx.Response:
-    """The dashboard once the notification has arrived."""
-    for _ in range(200):
-        answer = await reporting.get(path)
-        if answer.json()["cards"][0]["value"] == expected:
-            return answer
-        await asyncio.sleep(0.01)
-    raise AssertionError(json.loads(answer.content)["cards"][0])
-
-
-async def test_without_news_nothing_is_served_from_the_cache(api: Api, url: str) -> None:
-    """When the listener's connection is cut, screens are made anew until it is back."""
-    reporting = await api("reporting", url)
-    path = "/v1/dashboards/06760"
-    await reporting.get(path)
-    conn = await asyncpg.connect(url)
-    query = """
-        select pg_terminate_backend(pid) from pg_stat_activity
-        where application_name = 'reporting-listener' and datname = current_database()
-    """
-    assert await conn.fetchval(query)
-    step = change(
-        "members.member", UUID(int=9), 1, date(2024, 1, 5), "06760", BRANCHES[0], before=None, after=member_state()
-    )
-    async with conn.transaction():
-        await commands.apply(conn, [step])
-    await conn.close()
-    assert (await settled(reporting, path, expected=1)).status_code == 200
