@@ -19,7 +19,7 @@ import pytest
 
 from deploy.dev import supervisor
 from deploy.dev.postgres import BINARIES
-from deploy.dev.process import Failed
+from deploy.dev.process import Failed, free_port
 from deploy.dev.supervisor import ROOT, SERVICES
 
 STAND_IN = """
@@ -78,7 +78,10 @@ def running(root: Path) -> dict[str, Any]:
 
 def test_up_status_psql_down_and_again(checkout: Path) -> None:
     """Up in the background, every process ready, own database per service, down; the second time ports and key stay."""
-    up = stack(checkout, "up")
+    wishes = [
+        f"--port={name}={free_port()}" for name in supervisor.PREFERRED
+    ]  # another checkout may use the usual ones
+    up = stack(checkout, "up", *wishes)
     assert up.returncode == 0, up.stdout + up.stderr
     assert "token=" in up.stdout
     first = running(checkout)
