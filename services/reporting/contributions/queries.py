@@ -29,6 +29,8 @@ class Period(NamedTuple):
 
 Sums = dict[str, dict[str, int]]
 """scope → measure → sum"""
+Sum = tuple[str, str, int]
+"""scope, measure, value"""
 
 
 async def sums(
@@ -39,15 +41,15 @@ async def sums(
     stocks, flows = _by_kind(measures)
     distinct = [m for m in flows if m in DISTINCT]
     if known_at is not None:
-        rows = await _logged(conn, scopes, stocks, flows, period, known_at=known_at)
+        parts = _sums(await _logged(conn, scopes, stocks, flows, period, known_at=known_at))
     else:
-        rows = await _stocks(conn, scopes, stocks, period.end) if stocks else []
+        parts = await _stocks(conn, scopes, stocks, period.end) if stocks else []
         if plain := [m for m in flows if m not in DISTINCT]:
-            rows += await _flows(conn, scopes, plain, period)
+            parts += await _flows(conn, scopes, plain, period)
         if distinct:
-            rows += await _logged(conn, scopes, [], distinct, period)
-    for row in rows:
-        found[row["scope"]][row["measure"]] += int(row["value"])
+            parts += _sums(await _logged(conn, scopes, [], distinct, period))
+    for scope, measure, value in parts:
+        found[scope][measure] += value
     return found
 
 
@@ -58,9 +60,9 @@ def _by_kind(measures: Sequence[str]) -> tuple[list[str], list[str]]:
     return stocks, [m for m in measures if m not in stocks]
 
 
-async def _stocks(conn: Connection, scopes: Sequence[str], measures: Sequence[str], end: date) -> list[Row]:
+async def _stocks(conn: Connection, scopes: Sequence[str], measures: Sequence[str], end: date) -> list[Sum]:
     """Totals less what falls after `end`: of a province by whole months, and by the log inside the month of `end`."""
-    return await conn.fetch(
+    kept = await conn.fetch(
         """
         select scope, measure, sum(value) as value from (
             select scope, measure, value from rollup
@@ -68,43 +70,71 @@ async def _stocks(conn: Connection, scopes: Sequence[str], measures: Sequence[st
             union all
             select scope, measure, -value from rollup_month
             where scope = any($1) and measure = any($2) and month > $3
-            union all
-            select scope, measure, -value
-            from unnest($4::text[], $5::text[]) as asked (scope, code)
-            join contribution on unit = code
-            where measure = any($2) and day > $3 and (scope = code or day < $6)
         ) as parts group by scope, measure
         """,
         scopes,
         measures,
         end,
-        *_communes(scopes),
-        _next_month(end),
     )
+    communes, provinces = _tiers(scopes)
+    after = end + timedelta(days=1)
+    later = await _between(conn, communes, measures, after, date.max)
+    later += await _between(conn, provinces, measures, after, _next_month(end))
+    return [*_sums(kept), *((scope, measure, -value) for scope, measure, value in later)]
 
 
-async def _flows(conn: Connection, scopes: Sequence[str], measures: Sequence[str], period: Period) -> list[Row]:
+async def _flows(conn: Connection, scopes: Sequence[str], measures: Sequence[str], period: Period) -> list[Sum]:
     """Growth inside the period: of a province by whole months, and by the log at the period's ends."""
     first, after = _whole_months(period)
-    return await conn.fetch(
+    kept = await conn.fetch(
         """
-        select scope, measure, sum(value) as value from (
-            select scope, measure, value from rollup_month
-            where scope = any($1) and measure = any($2) and month >= $5 and month < $6
-            union all
-            select scope, measure, value
-            from unnest($7::text[], $8::text[]) as asked (scope, code)
-            join contribution on unit = code
-            where measure = any($2) and day between $3 and $4 and (scope = code or day < $5 or day >= $6)
-        ) as parts group by scope, measure
+        select scope, measure, sum(value) as value from rollup_month
+        where scope = any($1) and measure = any($2) and month >= $3 and month < $4
+        group by scope, measure
         """,
         scopes,
         measures,
-        *period,
         first,
         after,
-        *_communes(scopes),
     )
+    communes, provinces = _tiers(scopes)
+    until = period.end + timedelta(days=1)
+    parts = await _between(conn, communes, measures, period.start, until)
+    parts += await _between(conn, provinces, measures, period.start, min(first, until))
+    parts += await _between(conn, provinces, measures, max(after, period.start), until) if after >= first else []
+    return [*_sums(kept), *parts]
+
+
+async def _between(
+    conn: Connection, scopes: Sequence[str], measures: Sequence[str], start: date, until: date
+) -> list[Sum]:
+    """What the log holds from `start` to the day before `until`, by scope."""
+    if not scopes or start >= until:
+        return []
+    names, codes = _communes(scopes)
+    rows = await conn.fetch(
+        """
+        select unit, measure, sum(value) as value from contribution
+        where unit = any($1) and measure = any($2) and day >= $3 and day < $4
+        group by unit, measure
+        """,
+        codes,
+        measures,
+        start,
+        until,
+    )
+    scope_of = dict(zip(codes, names, strict=True))
+    return [(scope_of[row["unit"]], row["measure"], int(row["value"])) for row in rows]
+
+
+def _tiers(scopes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Communes and provinces among the scopes."""
+    provinces = [scope for scope in scopes if len(scope) == PROVINCE_DIGITS]
+    return [scope for scope in scopes if scope not in provinces], provinces
+
+
+def _sums(rows: Sequence[Row]) -> list[Sum]:
+    return [(row["scope"], row["measure"], int(row["value"])) for row in rows]
 
 
 def _whole_months(period: Period) -> tuple[date, date]:
@@ -232,16 +262,15 @@ async def _stock_by(conn: Connection, scope: str, measure: str, dimension: str, 
 async def monthly(conn: Connection, scope: str, measures: Sequence[str], period: Period) -> dict[str, dict[date, int]]:
     """Growth of each measure in a commune or province by month (its first day) inside the period."""
     first, after = _whole_months(period)
+    province = len(scope) == PROVINCE_DIGITS
     rows = await conn.fetch(
         """
         select measure, month, sum(value) as value from (
             select measure, month, value from rollup_month
             where scope = $1 and measure = any($2) and month >= $5 and month < $6
             union all
-            select measure, date_trunc('month', day)::date, value
-            from unnest($7::text[], $8::text[]) as asked (scope, code)
-            join contribution on unit = code
-            where measure = any($2) and day between $3 and $4 and (scope = code or day < $5 or day >= $6)
+            select measure, date_trunc('month', day)::date, value from contribution
+            where unit = any($7) and measure = any($2) and (day >= $3 and day < $8 or day >= $9 and day <= $4)
         ) as parts group by measure, month
         """,
         scope,
@@ -249,7 +278,9 @@ async def monthly(conn: Connection, scope: str, measures: Sequence[str], period:
         *period,
         first,
         after,
-        *_communes([scope]),
+        _communes([scope])[1],
+        min(first, period.end + timedelta(days=1)) if province else period.start,
+        max(after, period.start) if province else period.start,
     )
     found: dict[str, dict[date, int]] = defaultdict(dict)
     for row in rows:
