@@ -10,10 +10,11 @@ import logging
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from kafka import ConsumerRebalanceListener, TopicPartition
 
+from contracts.event import Event
 from services.chassis import db, kafka, tracing, worker
 from services.chassis.entities import Apply, Change, Outcome, Read, Record, redrive, settle
 from services.chassis.settings import Settings
@@ -26,8 +27,8 @@ from services.chassis.telemetry import (
     CONSUMER_SECONDS,
 )
 
-POLL_MS = 1_000
-GAUGE_SECONDS = 1.0
+POLL_MS, JOIN_MS = 1_000, 5_000  # a join that completes between two short polls would be thrown away
+GAUGE_SECONDS, ANSWER_MS = 1.0, 2_000
 log = logging.getLogger("danvan.consumer")
 __all__ = ["Apply", "Change", "Read", "redrive", "run"]
 
@@ -87,7 +88,8 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         self.loop = asyncio.get_running_loop()
         self.fault: BaseException | None = None
         self.sought: dict[TopicPartition, int] = {}
-        self.gauged = float("-inf")
+        self.position: dict[TopicPartition, int] = {}
+        self.gauge_at = 0.0
         self.kafka: Any = None
 
     async def run(self) -> None:
@@ -98,22 +100,31 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         try:
             self.kafka.subscribe(self.topics, listener=self)
             while not self.job.stopping.is_set():
-                polled = await asyncio.to_thread(self.kafka.poll, POLL_MS)
-                if self.fault is not None:
-                    raise self.fault
-                self.job.succeeded("kafka", "database")
+                polled = await self._poll()
                 self.job.progress()
                 if polled:
                     await self._take(polled)
+                    self.job.succeeded("kafka", "database")
                 await self._gauge()
         finally:
             await asyncio.to_thread(self.kafka.close, autocommit=False)
 
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def _poll(self) -> dict[TopicPartition, Sequence[Any]]:
+        """Records to apply, none after a while without any. An assignment that failed leaves no place to read from."""
+        try:
+            wait = POLL_MS if self.kafka.assignment() else JOIN_MS
+            return cast(dict[TopicPartition, Sequence[Any]], await asyncio.to_thread(self.kafka.poll, wait))
+        finally:
+            if self.fault is not None:
+                raise self.fault
+
+    def on_partitions_revoked(self, _: Iterable[TopicPartition]) -> None:
         """Nothing is pending: every batch is whole before the next poll."""
+        self.position.clear()
+        CONSUMER_LAG.clear()
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Go to where the database stands. Called in the poll's thread, while the loop is free."""
+        """Go to where the database stands. Called in the client's thread, while the poll waits and the loop is free."""
         try:
             places = asyncio.run_coroutine_threadsafe(self._places(list(assigned)), self.loop).result(30)
             for partition, offset in places.items():
@@ -124,11 +135,11 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
 
     def _seek(self, partition: TopicPartition, offset: int) -> None:
         self.kafka.seek(partition, offset)
-        self.sought[partition] = offset
+        self.sought[partition] = self.position[partition] = offset
 
     async def _places(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         async with db.transaction(self.pool) as conn:
-            return {p: row["next_offset"] for p, row in (await _fence(conn, partitions)).items()}
+            return await _offsets(conn, partitions)
 
     async def _take(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Apply one batch; whatever prevents it leaves nothing behind and the batch is fetched again."""
@@ -143,6 +154,7 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         except db.RETRYABLE as error:
             raise ConnectionError(str(error)) from error
         self.sought = {p: offset for p, offset in self.sought.items() if p not in places}
+        self.position |= places
         CONSUMER_SECONDS.observe(time.monotonic() - started)
         _count(outcome)
 
@@ -153,31 +165,37 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         records: list[Record] = []
         places: dict[TopicPartition, int] = {}
         for partition, batch in polled.items():
-            expected = fence[partition]["next_offset"]
+            expected = fence[partition]
             fresh = [r for r in batch if r.offset >= expected]
             if fresh and fresh[0].offset > expected and self.sought.get(partition) != expected:
                 raise AheadError
             if fresh:
                 places[partition] = fresh[-1].offset + 1
             records += [Record(partition.topic, partition.partition, r.offset, r.key, r.value or b"") for r in fresh]
+        started = time.time_ns()
         outcome = await settle(conn, records, self.read, self.known_types, self.apply)
-        with tracing.applied(self.group, [change.event for change in outcome.changes]):
-            pass  # a span below each write that was recorded: a trace runs from HTTP to the figures
+        tracing.applied(self.group, [change.event for change in outcome.changes], started)
         await _move(conn, places, outcome.changes)
         return outcome, places
 
     async def _gauge(self) -> None:
-        now = time.monotonic()
-        if now - self.gauged < GAUGE_SECONDS:
+        """Measure lag once a second, which also shows whether Kafka answers: a poll is silent when it does not."""
+        if time.monotonic() < self.gauge_at:
             return
-        self.gauged = now
-        for partition in self.kafka.assignment():
-            end = self.kafka.highwater(partition)
-            if end is not None:
-                lag = end - self.kafka.position(partition)
-                CONSUMER_LAG.labels(partition.topic, partition.partition).set(lag)
+        self.gauge_at = time.monotonic() + GAUGE_SECONDS
         async with self.pool.acquire() as conn:
             CONSUMER_PARKED.set(await conn.fetchval("select count(*) from parked"))
+        asked = list(self.position) or [TopicPartition(self.topics[0], 0)]
+        try:
+            ends = await asyncio.to_thread(self.kafka.end_offsets, asked, ANSWER_MS)
+        except kafka.NOT_NOW as error:
+            if self.job.ready.get("kafka"):
+                log.warning("not now", extra={"dependency": "kafka", "error": repr(error)})
+            self.job.ready["kafka"] = False
+            return
+        for partition, offset in self.position.items():
+            CONSUMER_LAG.labels(partition.topic, partition.partition).set(ends[partition] - offset)
+        self.job.succeeded("kafka", "database")
 
 
 def _count(outcome: Outcome) -> None:
@@ -191,32 +209,49 @@ def _count(outcome: Outcome) -> None:
         CONSUMER_LAG_SECONDS.labels(newest.source).set((datetime.now(UTC) - newest.time).total_seconds())
 
 
-async def _fence(conn: db.Connection, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, db.Row]:
-    """The offset rows of these partitions, made if new, locked until the transaction ends."""
+OFFSETS = """
+select topic, partition, next_offset from consumer_offset
+join unnest($1::text[], $2::int[]) as asked (topic, partition) using (topic, partition)
+order by topic, partition
+"""
+FENCE = f"{OFFSETS} for update of consumer_offset"
+
+
+async def _offsets(
+    conn: db.Connection, partitions: Sequence[TopicPartition], query: str = OFFSETS
+) -> dict[TopicPartition, int]:
+    """How far each of these partitions is applied, 0 where nothing is yet."""
     keys = sorted((p.topic, p.partition) for p in partitions)
     columns = [topic for topic, _ in keys], [number for _, number in keys]
-    await conn.execute(
-        """
-        insert into consumer_offset (topic, partition, next_offset)
-        select topic, partition, 0 from unnest($1::text[], $2::int[]) as asked (topic, partition)
-        on conflict do nothing
-        """,
-        *columns,
-    )
-    rows = await conn.fetch(
-        """
-        select topic, partition, next_offset from consumer_offset
-        join unnest($1::text[], $2::int[]) as asked (topic, partition) using (topic, partition)
-        order by topic, partition for update of consumer_offset
-        """,
-        *columns,
-    )
-    return {TopicPartition(row["topic"], row["partition"]): row for row in rows}
+    rows = await conn.fetch(query, *columns)
+    if len(rows) < len(keys):
+        await conn.execute(
+            """
+            insert into consumer_offset (topic, partition, next_offset)
+            select topic, partition, 0 from unnest($1::text[], $2::int[]) as asked (topic, partition)
+            on conflict do nothing
+            """,
+            *columns,
+        )
+        rows = await conn.fetch(query, *columns)
+    return {TopicPartition(topic, partition): offset for topic, partition, offset in rows}
+
+
+async def _fence(conn: db.Connection, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """The same, locked until the transaction ends: whoever else applies them waits, and then sees where we ended."""
+    try:
+        return await _offsets(conn, partitions, FENCE)
+    except db.StatementTimeout as error:
+        raise TimeoutError("another reader holds the partition") from error
 
 
 async def _move(conn: db.Connection, places: Mapping[TopicPartition, int], changes: Sequence[Change]) -> None:
     """Store how far each partition is read, and the newest event applied from it."""
-    newest = {f"{change.event.source[1:]}/{change.shard}": change.event for change in changes}
+    newest: dict[str, Event] = {}
+    for change in changes:
+        place = f"{change.event.source[1:]}/{change.shard}"
+        if place not in newest or newest[place].sequence < change.event.sequence:
+            newest[place] = change.event
     rows = []
     for partition, offset in places.items():
         event = newest.get(f"{partition.topic.rpartition('.')[2]}/{partition.partition}")
@@ -232,8 +267,8 @@ async def _move(conn: db.Connection, places: Mapping[TopicPartition, int], chang
     await conn.executemany(
         """
         update consumer_offset
-        set next_offset = $3, sequence = greatest(sequence, $4), event_time = coalesce($5, event_time),
-            applied_at = clock_timestamp()
+        set next_offset = $3, applied_at = clock_timestamp(), sequence = greatest(sequence, $4),
+            event_time = case when $4 > sequence then $5 else event_time end
         where topic = $1 and partition = $2
         """,
         rows,

@@ -148,8 +148,17 @@ async def redrive(
 ) -> Outcome | None:
     """Try an entity's unreadable events again, and with them all that waits behind; None if nothing is parked.
 
-    For use after a reader that understands them has been deployed.
+    For use after a reader that understands them has been deployed. Waits for a reader that is applying the partition,
+    and makes it wait: the offset row is the fence here too.
     """
+    await conn.execute(
+        """
+        select from consumer_offset where (topic, partition) in (
+            select topic, partition from parked where subject = $1)
+        order by topic, partition for update
+        """,
+        subject,
+    )
     rows = await conn.fetch(
         """
         delete from parked where subject = $1 returning topic, partition, "offset", raw
@@ -207,7 +216,10 @@ async def _entities(conn: Connection, subjects: list[UUID]) -> dict[UUID, _Entit
 
 
 async def _waiting(conn: Connection, subjects: list[UUID], read: Read) -> dict[UUID, dict[int, _Arrived]]:
-    """Readable events of these entities that are parked, by version."""
+    """Readable events of these entities that are parked, by version.
+
+    One that could be read when it was parked and cannot now (the reader changed) becomes an unreadable one.
+    """
     rows: list[Row] = await conn.fetch(
         """
         select topic, partition, "offset", subject, version, raw from parked
@@ -218,7 +230,17 @@ async def _waiting(conn: Connection, subjects: list[UUID], read: Read) -> dict[U
     found: dict[UUID, dict[int, _Arrived]] = {}
     for row in rows:
         record = Record(row["topic"], row["partition"], row["offset"], None, row["raw"])
-        found.setdefault(row["subject"], {})[row["version"]] = _Arrived(record, read(row["raw"]))
+        try:
+            found.setdefault(row["subject"], {})[row["version"]] = _Arrived(record, read(row["raw"]))
+        except ValidationError as error:
+            await conn.execute(
+                """
+                update parked set reason = 'unreadable', version = null, error = $4
+                where topic = $1 and partition = $2 and "offset" = $3
+                """,
+                *record[:3],
+                str(error)[:ERROR_LENGTH],
+            )
     return found
 
 

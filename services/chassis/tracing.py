@@ -1,7 +1,6 @@
 """Spans of events on their way: each continues the trace of the write it came from, if that trace is recorded."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 from opentelemetry import trace
@@ -35,26 +34,21 @@ def published(topic: str, rows: Iterable[Any], started_ns: int) -> None:
             span.end()
 
 
-@contextmanager
-def applied(topics: str, events: Iterable[Any]) -> Iterator[None]:
-    """A batch span linked to the recorded events, and one consumer span in the trace of each of them."""
+def applied(group: str, events: Iterable[Any], started_ns: int) -> None:
+    """A batch span linked to the recorded events, and one consumer span in the trace of each of them, until now."""
     contexts = [(event, found) for event in events if (found := parent(event.traceparent)) is not None]
     if not contexts:
-        yield
         return
     links = [trace.Link(trace.get_current_span(found).get_span_context()) for _, found in contexts]
-    with tracer.start_as_current_span(f"apply {topics}", kind=trace.SpanKind.CONSUMER, links=links):
-        children = [
-            tracer.start_span(
-                f"apply {event.type}",
-                found,
-                trace.SpanKind.CONSUMER,
-                {"danvan.subject": str(event.subject), "danvan.version": event.version},
-            )
-            for event, found in contexts
-        ]
-        try:
-            yield
-        finally:
-            for span in children:
-                span.end()
+    batch = tracer.start_span(f"apply {group}", None, trace.SpanKind.CONSUMER, None, links, started_ns)
+    for event, found in contexts:
+        span = tracer.start_span(
+            f"apply {event.type}",
+            found,
+            trace.SpanKind.CONSUMER,
+            {"danvan.subject": str(event.subject), "danvan.version": event.version},
+            [trace.Link(batch.get_span_context())],
+            started_ns,
+        )
+        span.end()
+    batch.end()

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +13,7 @@ from kafka import TopicPartition
 from deploy.dev.engines import Kafka
 from services.chassis.db import Single
 from services.chassis.entities import Record
-from services.chassis.kafka import consumer, topic_of
+from services.chassis.kafka import consumer, ensure_topic, producer, topic_of
 from services.chassis.settings import Settings
 
 TOPIC = "danvan.members"
@@ -108,3 +108,17 @@ async def until(what: Callable[[], Awaitable[object]], seconds: float = 30) -> N
     while not await what():
         assert time.monotonic() < deadline, "not in time"
         await asyncio.sleep(0.02)
+
+
+async def send(settings: Settings, *records: tuple[bytes | None, bytes], service: str = "members") -> None:
+    """Put keys and values on a service's topic, in this order; made if there is none."""
+    await asyncio.to_thread(_send, settings, topic_of(settings, service), records)
+
+
+def _send(settings: Settings, topic: str, records: Sequence[tuple[bytes | None, bytes]]) -> None:
+    ensure_topic(settings, topic)
+    with closing(producer(settings, "test")) as client:
+        sent = [client.send(topic, key=key, value=value) for key, value in records]
+        client.flush(timeout=20)
+        for future in sent:
+            future.get(timeout=1)
