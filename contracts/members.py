@@ -1,10 +1,10 @@
 """Events of the members service. No personal data: ids, codes, dates, numbers, birth year."""
 
 from datetime import date
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.event import Data
 
@@ -83,6 +83,12 @@ class MemberState(Data):
     left_on: date | None = None
     leaving_reason: LeavingReason | None = None
     poverty_status: PovertyStatus | None = Field(None, description="Of the household, as last set")
+
+    @model_validator(mode="after")
+    def _left_on_a_day(self) -> Self:
+        if (self.status == "active") != (self.left_on is None):
+            raise ValueError("left_on is the day an active member left, and only that")
+        return self
 
 
 class MemberEnrolled(MemberState):

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from pydantic import ValidationError
 from pydantic_core import to_json
 
 from contracts.event import Event
@@ -46,7 +45,7 @@ class Change(NamedTuple):
 
 
 Read = Callable[[bytes], Event]
-"""Bytes to an event; raises ValidationError for what cannot be read."""
+"""Bytes to an event; raises ValueError (of which ValidationError is one) for what cannot be read."""
 Apply = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 """What a service does with a batch of changes, in the caller's transaction."""
 
@@ -110,7 +109,7 @@ async def settle(
     for record in records:
         try:
             event = _fitting(read(record.value))
-        except (ValidationError, OverflowError) as error:
+        except (ValueError, OverflowError) as error:
             broken.append((record, _subject(record), str(error)[:ERROR_LENGTH]))
             continue
         arrived.setdefault(event.subject, []).append((event.version, _Arrived(record, event)))
@@ -232,7 +231,7 @@ async def _waiting(conn: Connection, subjects: list[UUID], read: Read) -> dict[U
         record = Record(row["topic"], row["partition"], row["offset"], None, row["raw"])
         try:
             found.setdefault(row["subject"], {})[row["version"]] = _Arrived(record, read(row["raw"]))
-        except ValidationError as error:
+        except ValueError as error:
             await conn.execute(
                 """
                 update parked set reason = 'unreadable', version = null, error = $4

@@ -95,7 +95,7 @@ async def _lead(process: worker.Worker, settings: Settings, service: str, conn: 
         while not process.stopping.is_set():
             process.progress()
             started = time.monotonic()
-            last = await _batch(conn, producer, topic, service, published)
+            last = await _batch(process, conn, producer, topic, service, published)
             if started >= chores_at:
                 await _chores(conn, settings)
                 chores_at = started + CHORES_SECONDS
@@ -110,7 +110,9 @@ async def _lead(process: worker.Worker, settings: Settings, service: str, conn: 
         producer.close(timeout=0)
 
 
-async def _batch(conn: db.Connection, producer: Any, topic: str, service: str, published: int) -> int:
+async def _batch(
+    process: worker.Worker, conn: db.Connection, producer: Any, topic: str, service: str, published: int
+) -> int:
     """Number, publish and mark up to BATCH events after `published`; the last sequence published by now."""
     await _number(conn)
     rows = await _unpublished(conn, service, published)
@@ -120,6 +122,7 @@ async def _batch(conn: db.Connection, producer: Any, topic: str, service: str, p
     sending = asyncio.create_task(asyncio.to_thread(_publish, producer, topic, rows))
     try:
         while not (await asyncio.wait([sending], timeout=PULSE_SECONDS))[0]:
+            process.ready["kafka"] = False  # no acknowledgement for so long
             await conn.execute("select")  # a lost session is noticed here; the lock went with it
     except BaseException:
         producer.close(timeout=0)  # publish nothing more: another replica may lead by now

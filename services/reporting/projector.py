@@ -1,9 +1,10 @@
 """Kafka door: events of the owners → contributions and roll-ups."""
 
-from contracts.catalog import EVENTS, read
+from contracts.catalog import EVENTS
 from services.chassis import consumer
 from services.chassis.settings import Settings
 from services.reporting.contributions import commands
+from services.reporting.contributions.rules import read
 
 SOURCES = ("members", "loans")
 

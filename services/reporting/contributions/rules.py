@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from contracts import catalog, units
+from contracts.event import Event
+
 KINH = "01"
 DISTINCT = {"loans.disbursed_households", "loans.disbursed_households_by_programme"}
 """Measures of distinct entities in a period: summed from the log, never rolled up."""
@@ -77,8 +80,8 @@ def _loan(state: State) -> Contributions:
         yield Cell("loans.collected_principal", (programme,)), state["principal_repaid"]
     if state["outstanding"]:
         yield Cell("loans.outstanding", (programme, source)), state["outstanding"]
-        overdue_from = day(state["due_on"]) + timedelta(days=1)
-        yield Cell("loans.overdue", (programme,), earliest=overdue_from), state["outstanding"]
+        if (due := day(state["due_on"])) < date.max:
+            yield Cell("loans.overdue", (programme,), earliest=due + timedelta(days=1)), state["outstanding"]
 
 
 def _borrower(state: State) -> Contributions:
@@ -106,6 +109,20 @@ KINDS: dict[str, Callable[[State], Contributions]] = {
     "loans.loan": _loan,
     "loans.borrower": _borrower,
 }
+
+
+def read(raw: bytes) -> Event:
+    """An event that can be counted. Raises ValueError where its contract fails, or its unit is not on the map in use.
+
+    What cannot be read is parked, and counted by a redrive once a reader with the newer map or contract runs.
+    """
+    event = catalog.read(raw)
+    unit = units.current().get(event.unit)
+    if unit is None:
+        raise ValueError(f"unit {event.unit} is not on the map")
+    if unit.parent is None and event.kind in KINDS:
+        raise ValueError(f"unit {event.unit} is a province: {event.kind} counts in a commune")
+    return event
 
 
 def contributions(kind: str, state: State | None) -> dict[Cell, int]:

@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from contracts.catalog import EVENTS, read
+from contracts.catalog import EVENTS
 from services.chassis.db import Connection
 from services.chassis.entities import redrive as retry
 from services.chassis.errors import NotFound
 from services.reporting.contributions.commands import apply
+from services.reporting.contributions.rules import read
 from services.reporting.parked.schemas import RedriveOut
 
 

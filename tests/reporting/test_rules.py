@@ -1,0 +1,225 @@
+"""What each kind of entity adds to the figures, and on which day: late, corrected, extended, for the first time."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.catalog import STATES
+from services.reporting.contributions.commands import deltas
+from services.reporting.contributions.rules import contributions, falls_on, read
+from tests.chassis import bus
+from tests.reporting.states import BRANCHES, UNITS, borrower_state, change
+
+MEMBER = {
+    "status": "active",
+    "kind": "ordinary",
+    "core": False,
+    "ethnicity": "01",
+    "ethnicity_system": "1979",
+    "birth_year": 1980,
+    "branch": str(BRANCHES[0]),
+    "household": None,
+    "joined_on": "2021-05-10",
+    "left_on": None,
+    "leaving_reason": None,
+    "poverty_status": None,
+}
+HOUSEHOLD = {"branch": str(BRANCHES[0]), "poverty_status": None, "status_year": None, "standard": None}
+BRANCH = {"kind": "residential", "opened_on": "2010-01-01", "closed_on": None}
+LOAN = {
+    "borrower": str(BRANCHES[0]),
+    "programme": "job_creation",
+    "capital_source": "central",
+    "contract_on": "2023-01-01",
+    "due_on": "2024-12-31",
+    "disbursed": 100,
+    "principal_repaid": 0,
+    "outstanding": 100,
+    "status": "open",
+}
+Step = tuple[str, dict[str, Any]]
+"""The day something happened, and the entity's state after it."""
+
+
+def added(kind: str, steps: Sequence[Step], measure: str) -> dict[str, int]:
+    """What the steps, in the order they became known, add to a measure on each day."""
+    found: dict[str, int] = {}
+    before = None
+    for version, (day, after) in enumerate(steps, 1):
+        step = change(
+            kind, UUID(int=1), version, date.fromisoformat(day), UNITS[0], BRANCHES[0], before=before, after=after
+        )
+        for cell, _, _, value in deltas(step):
+            if cell.measure == measure:
+                on = str(falls_on(cell, step.event.occurredon))
+                found[on] = found.get(on, 0) + value
+        before = after
+    return {day: value for day, value in sorted(found.items()) if value}
+
+
+def loan(repaid: int = 0, **fields: Any) -> dict[str, Any]:
+    """The loan after so much was repaid."""
+    return {**LOAN, "principal_repaid": repaid, "outstanding": 100 - repaid, **fields}
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "measures"),
+    [
+        ("members.member", MEMBER, {"members.enrolled", "members.active"}),
+        ("members.member", {**MEMBER, "ethnicity": "09"}, {"members.enrolled", "members.active", "members.minority"}),
+        (
+            "members.member",
+            {**MEMBER, "core": True, "kind": "honorary"},
+            {"members.enrolled", "members.active", "members.core", "members.honorary"},
+        ),
+        (
+            "members.member",
+            {**MEMBER, "core": True, "status": "left", "left_on": "2023-01-01", "leaving_reason": "own_wish"},
+            {"members.enrolled", "members.left"},
+        ),
+        ("members.household", HOUSEHOLD, {"members.households"}),
+        (
+            "members.household",
+            {**HOUSEHOLD, "poverty_status": "poor"},
+            {"members.households", "members.households_poor"},
+        ),
+        ("members.household", {**HOUSEHOLD, "poverty_status": "near_poor"}, {"members.households"}),
+        ("members.branch", BRANCH, {"members.branches"}),
+        ("members.branch", {**BRANCH, "closed_on": "2024-01-01"}, set()),
+        ("loans.loan", loan(), {"loans.disbursed_amount", "loans.outstanding", "loans.overdue"}),
+        ("loans.loan", loan(100), {"loans.disbursed_amount", "loans.collected_principal"}),
+        ("loans.loan", loan(0, disbursed=0, outstanding=0), set()),
+        ("loans.loan", loan(due_on="9999-12-31"), {"loans.disbursed_amount", "loans.outstanding"}),
+        ("loans.borrower", borrower_state(0, None, []), set()),
+        ("loans.programme", {"code": "job_creation"}, set()),
+        ("campaigns.unknown", {"any": "thing"}, set()),
+    ],
+)
+def test_each_state_counts_in_these_measures(kind: str, state: dict[str, Any], measures: set[str]) -> None:
+    """Who is active, minority, core, honorary, poor, open, owing; and what counts nowhere."""
+    assert {cell.measure for cell in contributions(kind, state)} == measures
+    if kind in STATES and kind != "loans.programme":
+        STATES[kind].read(state)
+
+
+@pytest.mark.parametrize(
+    ("kind", "measure", "steps", "expected"),
+    [
+        ("loans.loan", "loans.overdue", [("2023-02-01", loan())], {"2025-01-01": 100}),
+        (
+            "loans.loan",
+            "loans.overdue",
+            [("2023-02-01", loan()), ("2024-06-01", loan(60)), ("2025-03-05", loan(100))],
+            {"2025-01-01": 40, "2025-03-05": -40},
+        ),
+        (
+            "loans.loan",
+            "loans.overdue",
+            [("2023-02-01", loan()), ("2024-06-01", loan(due_on="2025-12-31"))],
+            {"2026-01-01": 100},
+        ),
+        (
+            "loans.loan",
+            "loans.overdue",
+            [("2023-02-01", loan()), ("2025-02-01", loan(due_on="2025-12-31"))],
+            {"2025-01-01": 100, "2025-02-01": -100, "2026-01-01": 100},
+        ),
+        (
+            "loans.loan",
+            "loans.outstanding",
+            [("2023-02-01", loan()), ("2024-06-01", loan(60)), ("2024-03-01", loan(90))],
+            {"2023-02-01": 100, "2024-03-01": -30, "2024-06-01": -60},
+        ),
+        (
+            "members.member",
+            "members.active",
+            [("2021-05-10", MEMBER), ("2020-01-02", {**MEMBER, "joined_on": "2020-01-02"})],
+            {"2020-01-02": 1},
+        ),
+        (
+            "members.member",
+            "members.enrolled",
+            [("2021-05-10", MEMBER), ("2021-05-10", {**MEMBER, "joined_on": "2021-08-01"})],
+            {"2021-08-01": 1},
+        ),
+        (
+            "members.member",
+            "members.active",
+            [("2021-05-10", MEMBER), ("2021-05-10", {**MEMBER, "joined_on": "2021-08-01"})],
+            {"2021-08-01": 1},
+        ),
+        (
+            "members.member",
+            "members.core",
+            [("2021-05-10", MEMBER), ("2024-01-01", {**MEMBER, "core": True})],
+            {"2024-01-01": 1},
+        ),
+        (
+            "members.member",
+            "members.left",
+            [
+                ("2021-05-10", MEMBER),
+                ("2023-06-01", {**MEMBER, "status": "left", "left_on": "2023-06-01"}),
+                ("2023-05-01", {**MEMBER, "status": "left", "left_on": "2023-05-01"}),
+            ],
+            {"2023-05-01": 1},
+        ),
+    ],
+)
+def test_each_part_falls_on_its_day(kind: str, measure: str, steps: list[Step], expected: dict[str, int]) -> None:
+    """Overdue by date alone, paid late, extended before and after; news of the past; days put right."""
+    assert added(kind, steps, measure) == expected
+
+
+received = st.lists(st.integers(0, 40), max_size=10)
+
+
+@given(received, st.tuples(st.integers(-2, 42), st.integers(-2, 42)).map(sorted))
+def test_a_household_counts_once_in_any_range_it_was_lent_to(days: list[int], asked: list[int]) -> None:
+    """In whatever order disbursements become known: 1 in every range that holds one of their days, else 0."""
+    start = date(2024, 1, 1)
+    totals: dict[tuple[date, date | None], int] = {}
+    before = None
+    for version in range(1, len(days) + 1):
+        after = borrower_state(1, None, [start + timedelta(days=day) for day in days[:version]])
+        step = change("loans.borrower", UUID(int=1), version, start, UNITS[0], BRANCHES[0], before=before, after=after)
+        for cell, _, _, value in deltas(step):
+            if cell.measure == "loans.disbursed_households":
+                assert cell.on is not None
+                totals[cell.on, cell.previous] = totals.get((cell.on, cell.previous), 0) + value
+        before = after
+    first, last = (start + timedelta(days=day) for day in asked)
+    counted = sum(
+        value
+        for (on, previous), value in totals.items()
+        if first <= on <= last and (previous is None or previous < first)
+    )
+    assert counted == any(asked[0] <= day <= asked[1] for day in days)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"unit": "99999"},
+        {"unit": "01"},
+        {"data": {**MEMBER, "status": "left"}},
+        {"data": {**MEMBER, "left_on": "2024-01-01"}},
+        {"data": {**MEMBER, "joined_on": 1_609_459_200}},
+        {"data": {**MEMBER, "joined_on": "2021-05-10T00:00:00"}},
+        {"data": {**MEMBER, "birth_year": "1980"}},
+        {"data": {**MEMBER, "core": "no"}},
+    ],
+)
+def test_what_the_rules_could_not_count_is_not_read(fields: dict[str, Any]) -> None:
+    """It is parked as the message's own fault, instead of stopping the projector for everybody."""
+    envelope = {"type": "vn.danvan.members.member.enrolled.v1", "data": MEMBER}
+    raw = json.dumps({**json.loads(bus.value(uuid4(), 1)), **envelope})
+    assert read(raw.encode()).kind == "members.member"
+    with pytest.raises(ValueError, match=r"unit|data"):
+        read(json.dumps({**json.loads(raw), **fields}).encode())
