@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import gc
 import json
 import logging
 import signal
@@ -148,9 +147,6 @@ class Service:
 
         with socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False) as listening:
             log.info("listening", extra={"port": listening.getsockname()[1]})
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 50)
             async with ops.serve(settings, ready, lambda: True):
                 await server.serve([listening])
 

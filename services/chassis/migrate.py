@@ -1,6 +1,7 @@
 """Alembic, run so that any number of replicas may start at once and the old version goes on serving."""
 
 import logging
+import time
 from pathlib import Path
 
 from alembic import op
@@ -14,6 +15,7 @@ from services.chassis import db
 from services.chassis.settings import Settings
 
 LOCK = 0x64616E76616E  # "danvan"
+WAIT_SECONDS = 0.2
 log = logging.getLogger("danvan.migrate")
 
 
@@ -22,11 +24,23 @@ def run(statements: str) -> None:
     op.get_bind().exec_driver_sql(f"do $migration$ begin {statements} end $migration$")
 
 
+def run_concurrently(*statements: str) -> None:
+    """Run statements outside any transaction, as `create index concurrently` wants it: writers go on meanwhile.
+
+    What an earlier try left half done must be dropped first (`drop index concurrently if exists`).
+    """
+    with op.get_context().autocommit_block():
+        for statement in statements:
+            op.execute(statement)
+
+
 async def upgrade(settings: Settings, migrations: Path, revision: str = "head") -> None:
     """Bring the database of `settings` to `revision`.
 
-    An advisory lock lets one process migrate while the others wait, then find nothing to do. `lock_timeout` keeps a
-    migration from queueing behind a long query and stopping every reader behind itself: it fails and is tried again.
+    An advisory lock lets one process migrate while the others wait, then find nothing to do. They ask for it again and
+    again: a query that waits for it would hold a snapshot, which an index built concurrently waits for in turn.
+    `lock_timeout` keeps a migration from queueing behind a long query and stopping every reader behind itself: it fails
+    and is tried again.
     """
     config = Config()
     config.set_main_option("script_location", str(migrations))
@@ -36,7 +50,9 @@ async def upgrade(settings: Settings, migrations: Path, revision: str = "head") 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: db.connect(settings, "migrate"))
 
     def migrate(connection: Connection) -> None:
-        connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
+        while not connection.scalar(text("select pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
+            connection.commit()
+            time.sleep(WAIT_SECONDS)
         connection.execute(text("set lock_timeout = '5s'"))
         connection.execute(text("set statement_timeout = 0"))
         connection.commit()

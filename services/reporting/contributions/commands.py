@@ -12,6 +12,7 @@ from contracts import units
 from services.chassis.db import Connection
 from services.chassis.entities import Change
 from services.reporting.contributions.rules import DISTINCT, Cell, contributions, falls_on
+from services.reporting.indicators.catalogue import catalogue
 
 CHANNEL = "danvan_applied"
 ALL = "*"
@@ -41,6 +42,7 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
     Roll-up rows are split by `shard`, the Kafka partition: projectors of different partitions never wait for one
     another's rows. Rows are written in key order, so two batches cannot lock each other.
     """
+    kinds = catalogue()
     log: list[Delta] = []
     totals: dict[Total, int] = defaultdict(int)
     months: dict[Month, int] = defaultdict(int)
@@ -65,6 +67,8 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
             if cell.measure in DISTINCT:
                 continue
             months[units.province_of(unit), cell.measure, on.replace(day=1), change.shard] += value
+            if kinds[cell.measure].kind != "stock":
+                continue
             totals[unit, cell.measure, "", "", change.shard] += value
             for dimension, category in cell.dims:
                 totals[unit, cell.measure, dimension, category, change.shard] += value
@@ -98,7 +102,7 @@ def _dims(dims: tuple[tuple[str, str], ...]) -> str:
 
 
 async def _add_totals(conn: Connection, totals: dict[Total, int]) -> None:
-    """Add to the totals of communes and provinces over all days."""
+    """Add to the stocks of communes and provinces over all days."""
     await conn.execute(
         """
         insert into rollup as r (scope, measure, dimension, category, shard, value)

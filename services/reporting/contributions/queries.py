@@ -41,13 +41,13 @@ async def sums(
     stocks, flows = _by_kind(measures)
     distinct = [m for m in flows if m in DISTINCT]
     if known_at is not None:
-        parts = _sums(await _logged(conn, scopes, stocks, flows, period, known_at=known_at))
+        parts = [(s, m, v) for s, m, _, v in await _logged(conn, scopes, stocks, flows, period, known_at=known_at)]
     else:
         parts = await _stocks(conn, scopes, stocks, period.end) if stocks else []
         if plain := [m for m in flows if m not in DISTINCT]:
             parts += await _flows(conn, scopes, plain, period)
         if distinct:
-            parts += _sums(await _logged(conn, scopes, [], distinct, period))
+            parts += [(s, m, v) for s, m, _, v in await _logged(conn, scopes, [], distinct, period)]
     for scope, measure, value in parts:
         found[scope][measure] += value
     return found
@@ -158,28 +158,32 @@ async def _logged(
     *,
     dimension: str | None = None,
     known_at: datetime | None = None,
-) -> list[Row]:
-    """Sums from the log, by category of `dimension` and of what had been recorded by `known_at` where given.
+) -> list[tuple[str, str, str, int]]:
+    """Scope, measure, category of `dimension` and sum from the log; where given, of what was recorded by `known_at`.
 
     A distinct measure counts an entity on its first day in the period: the day before that one lies outside.
     """
-    return await conn.fetch(
+    names, codes = _communes(scopes)
+    scope_of = dict(zip(codes, names, strict=True))
+    rows = await conn.fetch(
         """
-        select scope, measure, coalesce(dims ->> $7, '') as category, sum(value) as value
-        from unnest($1::text[], $2::text[]) as asked (scope, code)
-        join contribution on unit = code
-        where (measure = any($3) and day <= $6
-               or measure = any($4) and day between $5 and $6 and (previous is null or previous < $5))
-          and ($8::timestamptz is null or known_at <= $8)
+        select unit, measure, case when $6 = '' then '' else coalesce(dims ->> $6, '') end as category,
+               sum(value) as value
+        from contribution
+        where unit = any($1)
+          and (measure = any($2) and day <= $5
+               or measure = any($3) and day between $4 and $5 and (previous is null or previous < $4))
+          and ($7::timestamptz is null or known_at <= $7)
         group by 1, 2, 3
         """,
-        *_communes(scopes),
+        codes,
         stocks,
         flows,
         *period,
         dimension or "",
         known_at,
     )
+    return [(scope_of[row["unit"]], row["measure"], row["category"], int(row["value"])) for row in rows]
 
 
 def _communes(scopes: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -198,11 +202,12 @@ async def branch_sums(
     """Sums per branch of a commune, from the log."""
     rows = await conn.fetch(
         """
-        select branch, measure, sum(value) as value from contribution
-        where unit = $1 and branch is not null and (
-            measure = any($2) and day <= $5
-            or measure = any($3) and day between $4 and $5 and (previous is null or previous < $4))
-        group by branch, measure
+        select branch, measure, sum(value) as value from (
+            select branch, measure, value from contribution where unit = $1 and measure = any($2) and day <= $5
+            union all
+            select branch, measure, value from contribution
+            where unit = $1 and measure = any($3) and day between $4 and $5 and (previous is null or previous < $4)
+        ) as parts where branch is not null group by branch, measure
         """,
         unit,
         *_by_kind(measures),
@@ -229,14 +234,16 @@ async def breakdown(
     stored = "birth_year" if dimension == AGE else dimension
     measure = f"{indicator.code}_by_{stored}" if indicator.code in DISTINCT else indicator.code
     if indicator.kind == "stock" and known_at is None:
-        rows = await _stock_by(conn, scope, measure, stored, period.end)
+        rows = [
+            (row["category"], int(row["value"])) for row in await _stock_by(conn, scope, measure, stored, period.end)
+        ]
     else:
         stocks, flows = ([measure], []) if indicator.kind == "stock" else ([], [measure])
-        rows = await _logged(conn, [scope], stocks, flows, period, dimension=stored, known_at=known_at)
+        logged = await _logged(conn, [scope], stocks, flows, period, dimension=stored, known_at=known_at)
+        rows = [(category, value) for _, _, category, value in logged]
     found: dict[str, int] = defaultdict(int)
-    for row in rows:
-        category = age_band(row["category"], period.end) if dimension == AGE else row["category"]
-        found[category] += int(row["value"])
+    for category, value in rows:
+        found[age_band(category, period.end) if dimension == AGE else category] += value
     return {category: value for category, value in sorted(found.items()) if value}
 
 

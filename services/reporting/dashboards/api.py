@@ -12,6 +12,7 @@ from services.reporting.dashboards import queries
 from services.reporting.dashboards.schemas import DashboardOut
 from services.reporting.figures.api import Asked
 from services.reporting.freshness.api import Waited
+from services.reporting.freshness.queries import Sample, sample
 
 router = noun("dashboards")
 
@@ -31,10 +32,11 @@ async def read_dashboard(
         raise NotFound
     language = context().language
 
-    async def make() -> tuple[bytes, bytes]:
+    async def make() -> tuple[bytes, Sample]:
         async with snapshot() as conn:
-            answer = await queries.dashboard(conn, unit, period, language)
-        return answer.model_dump_json(by_alias=True).encode(), answer.model_dump_json(exclude={"freshness"}).encode()
+            seen = await sample(conn)
+            answer = await queries.dashboard(conn, unit, period, language, seen.of(unit))
+        return answer.model_dump_json(by_alias=True, exclude={"freshness"}).encode(), seen
 
     state = request.app.state
     key = (unit, period, language, caller.unit)
@@ -42,4 +44,5 @@ async def read_dashboard(
     headers = {"etag": made.etag, "cache-control": "private, no-cache"}
     if if_none_match and made.etag in (tag.strip() for tag in if_none_match.split(",")):
         return Response(status_code=304, headers=headers)
-    return Response(made.body, media_type="application/json", headers=headers)
+    body = made.body[:-1] + b',"freshness":' + made.seen.of(unit).model_dump_json().encode() + b"}"
+    return Response(body, media_type="application/json", headers=headers)

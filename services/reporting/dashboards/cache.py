@@ -2,66 +2,61 @@
 
 import asyncio
 import hashlib
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import NamedTuple
 
+from services.reporting.freshness.queries import Sample
 from services.reporting.stream.listener import Applied
 
 MOST = 2_000
-MAX_AGE_SECONDS = 5.0
 
 
 class Made(NamedTuple):
-    """An answer's bytes and its entity tag."""
+    """A screen's bytes without its freshness, their entity tag, and the last moment they were known to be current."""
 
     body: bytes
     etag: str
     stamp: tuple[int, int]
-    at: float
+    seen: Sample
+
+
+Make = Callable[[], Awaitable[tuple[bytes, Sample]]]
+"""Makes a screen: its bytes, and what had been applied when they were read."""
 
 
 class Cache:
-    """One a process. Concurrent requests for one screen make it once."""
+    """One a process. A screen is made by one request at a time; others for it wait for that one, or the next."""
 
     def __init__(self) -> None:
         self.made: OrderedDict[Hashable, Made] = OrderedDict()
         self.making: dict[Hashable, asyncio.Task[Made]] = {}
 
-    async def get(
-        self,
-        applied: Applied,
-        unit: str,
-        key: Hashable,
-        make: Callable[[], Awaitable[tuple[bytes, bytes]]],
-        *,
-        fresh: bool = False,
-    ) -> Made:
-        """The answer under `key`, made again if the unit changed since, if it is old, or if changes go unheard.
+    async def get(self, applied: Applied, unit: str, key: Hashable, make: Make, *, fresh: bool = False) -> Made:
+        """The screen under `key`, made again if the unit has changed since, or if changes go unheard.
 
-        `make` gives the body, and the part of it that says whether two bodies mean the same. `fresh` makes it anew:
-        news of a change that the caller knows of may still be on its way to this process.
+        `fresh` makes it anew: news of a change that the caller knows of may still be on its way to this process.
         """
-        stamp, now = applied.stamp(unit), time.monotonic()
+        wanted = applied.stamp(unit)
         if fresh:
-            return await self._make(key, stamp, make)
+            return await self._make(key, wanted, make)
         held = self.made.get(key)
-        if held and applied.connected and held.stamp == stamp and now - held.at < MAX_AGE_SECONDS:
+        if held and applied.connected and held.stamp == wanted:
+            if applied.sample and applied.sample.at > held.seen.at:
+                held = self.made[key] = held._replace(seen=applied.sample)
             return held
-        task = self.making.get((key, stamp))
-        if task is None:
-            task = asyncio.create_task(self._make(key, stamp, make))
-            self.making[key, stamp] = task
-            task.add_done_callback(lambda _: self.making.pop((key, stamp)))
-        return await asyncio.shield(task)
+        while True:
+            task = self.making.get(key)
+            if task is None:
+                task = self.making[key] = asyncio.create_task(self._make(key, applied.stamp(unit), make))
+                task.add_done_callback(lambda _: self.making.pop(key))
+            made = await asyncio.shield(task)
+            if made.stamp >= wanted:
+                return made
 
-    async def _make(
-        self, key: Hashable, stamp: tuple[int, int], make: Callable[[], Awaitable[tuple[bytes, bytes]]]
-    ) -> Made:
-        at = time.monotonic()
-        body, meaning = await make()
-        made = Made(body, f'W/"{hashlib.blake2s(meaning, digest_size=12).hexdigest()}"', stamp, at)
+    async def _make(self, key: Hashable, stamp: tuple[int, int], make: Make) -> Made:
+        body, seen = await make()
+        made = Made(body, f'W/"{hashlib.blake2s(body, digest_size=12).hexdigest()}"', stamp, seen)
         self.made[key] = made
         self.made.move_to_end(key)
         if len(self.made) > MOST:

@@ -10,7 +10,7 @@ from services.reporting.contributions.queries import Period, branch_sums, monthl
 from services.reporting.dashboards.schemas import CardOut, DashboardOut, PartOut, PointOut, SeriesOut, UnitOut
 from services.reporting.figures.queries import broken_down, parts_of
 from services.reporting.figures.schemas import PeriodOut
-from services.reporting.freshness.queries import freshness
+from services.reporting.freshness.schemas import FreshnessOut
 from services.reporting.indicators.catalogue import Indicator, catalogue
 
 CARDS = (
@@ -44,7 +44,9 @@ TABLE = (
 MONTHS = 12
 
 
-async def dashboard(conn: Connection, code: str, period: Period, language: str) -> DashboardOut:
+async def dashboard(
+    conn: Connection, code: str, period: Period, language: str, freshness: FreshnessOut
+) -> DashboardOut:
     """The screen of one province or commune."""
     unit = units.find(code)
     assert unit is not None, "the door checked the unit"
@@ -71,7 +73,7 @@ async def dashboard(conn: Connection, code: str, period: Period, language: str) 
             for indicator, dimension in BREAKDOWNS
         ],
         units=await _parts(conn, code, period),
-        freshness=await freshness(conn, None if unit.parent is None else code),
+        freshness=freshness,
     )
 
 

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
-from contracts import units
 from contracts.event import Position
 from services.chassis.auth import Caller, needs
 from services.chassis.errors import NotFound, invalid
@@ -50,4 +49,4 @@ async def read_freshness(
     """How current the figures are, by source."""
     if unit is not None and unit not in caller.reach:
         raise NotFound
-    return await queries.freshness(conn, unit if unit and unit != units.province_of(unit) else None)
+    return await queries.freshness(conn, unit)

@@ -2,9 +2,12 @@
 
 import asyncio
 import time
+from collections import Counter
+from typing import NamedTuple
 
+from contracts import units
 from contracts.event import Position
-from services.chassis.db import Connection, Pool
+from services.chassis.db import Connection, Pool, Row
 from services.chassis.errors import Text, Unavailable
 from services.reporting.freshness.schemas import FreshnessOut, SourceOut
 
@@ -12,38 +15,58 @@ SOURCES = ("members", "loans")
 POLL_SECONDS = 0.01
 
 
-async def freshness(conn: Connection, unit: str | None = None) -> FreshnessOut:
-    """How far each source is applied; `parked` counts the events of `unit` (a commune), or all."""
-    rows = await conn.fetch(
-        """
-        with done as (
-            select split_part(topic, '.', -1) as source, max(sequence) as position,
-                   max(applied_at) as applied_at,
-                   (array_agg(extract(epoch from applied_at - event_time) order by applied_at desc))[1] as lag
-            from consumer_offset group by 1
-        ), held as (
-            select split_part(topic, '.', -1) as source, count(*) as parked
-            from parked where $1::text is null or unit is null or unit = $1 group by 1
+class Sample(NamedTuple):
+    """What had been applied at one moment: `at` (monotonic seconds) or a little later."""
+
+    at: float
+    sources: dict[str, Row]
+    parked: Counter[tuple[str, str | None]]
+
+    def of(self, unit: str | None = None) -> FreshnessOut:
+        """How far each source is applied; `parked` counts the events of `unit` if that is a commune, or all."""
+        everything = unit is None or unit == units.province_of(unit)
+        return FreshnessOut(
+            sources=[
+                SourceOut(
+                    source=source,
+                    position=row["position"] if row else 0,
+                    applied_at=row["applied_at"] if row else None,
+                    lag_seconds=round(float(row["lag"]), 3) if row and row["lag"] is not None else None,
+                    parked=sum(
+                        number
+                        for (owner, where), number in self.parked.items()
+                        if owner == source and (everything or where in (None, unit))
+                    ),
+                )
+                for source in SOURCES
+                for row in [self.sources.get(source)]
+            ]
         )
-        select source, position, applied_at, lag, coalesce(parked, 0) as parked
-        from done left join held using (source)
-        """,
-        unit,
+
+
+async def sample(conn: Connection) -> Sample:
+    """What has been applied by now."""
+    at = time.monotonic()
+    done = await conn.fetch(
+        """
+        select split_part(topic, '.', -1) as source, max(sequence) as position, max(applied_at) as applied_at,
+               (array_agg(extract(epoch from applied_at - event_time) order by applied_at desc))[1] as lag
+        from consumer_offset group by 1
+        """
     )
-    found = {row["source"]: row for row in rows}
-    return FreshnessOut(
-        sources=[
-            SourceOut(
-                source=source,
-                position=row["position"] if row else 0,
-                applied_at=row["applied_at"] if row else None,
-                lag_seconds=round(float(row["lag"]), 3) if row and row["lag"] is not None else None,
-                parked=row["parked"] if row else 0,
-            )
-            for source in SOURCES
-            for row in [found.get(source)]
-        ]
+    held = await conn.fetch(
+        "select split_part(topic, '.', -1) as source, unit, count(*) as parked from parked group by 1, 2"
     )
+    return Sample(
+        at,
+        {row["source"]: row for row in done},
+        Counter({(row["source"], row["unit"]): row["parked"] for row in held}),
+    )
+
+
+async def freshness(conn: Connection, unit: str | None = None) -> FreshnessOut:
+    """How far each source is applied by now; see `Sample.of`."""
+    return (await sample(conn)).of(unit)
 
 
 async def wait_for(pool: Pool, positions: list[Position], milliseconds: int) -> None:
