@@ -12,8 +12,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 UnitCode = Annotated[
     str,
     Field(
-        pattern=r"^\d{2}(\d{3})?$",
-        description="Unit it counts in, in force that day; a province for what is province-wide",
+        pattern=r"^\d{2}(\d{3}(@\d{4}-\d{2}-\d{2})?)?$",
+        description="A unit's key: its code, of a unit of before with the last day it was in force, as codes are given"
+        " again (06688@2025-06-30); a province for what is province-wide",
     ),
 ]
 EventType = Annotated[str, Field(pattern=r"^vn\.danvan\.[a-z]+\.[a-z_]+\.[a-z_]+\.v[1-9]\d*$")]
@@ -34,7 +35,7 @@ class Event(BaseModel):
     subject: UUID = Field(description="The entity; also the Kafka key")
     time: AwareDatetime = Field(description="When it was recorded, UTC")
     occurredon: date = Field(description="The local day it happened on: the reporting day")
-    unit: UnitCode
+    unit: UnitCode = Field(description="Where it belongs as of this event")
     branch: UUID | None = None
     version: Annotated[int, Field(ge=1, description="1, 2, 3 … per entity: a reader can see a gap")]
     sequence: Annotated[int, Field(ge=1, description="Position in the service's journal")]

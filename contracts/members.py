@@ -1,28 +1,61 @@
-"""Events of the members service. No personal data: ids, codes, dates, numbers, birth year."""
+"""Events of the members service. No personal data: ids, codes, dates, numbers, birth year.
 
+What changes with time is a `timeline`: dated spells, oldest first, each holding until the next begins. An event carries
+the whole of it, so news of the past, of the future and of a mistake are all told the same way.
+"""
+
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, ClassVar, Literal, Self
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from contracts.event import Data
+from contracts.event import Data, UnitCode
 
 PovertyStatus = Literal["poor", "near_poor", "newly_escaped", "average", "other"]
 LeavingReason = Literal["moved_away", "own_wish", "age_or_health", "long_absence", "expelled", "deceased", "other"]
 EthnicityCode = Annotated[str, Field(pattern=r"^\d{2}$", description="In the list `ethnicity_system` names")]
 
 
+class Spell(BaseModel):
+    """What held from `since` until the next spell begins."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: date
+    cause: Literal["began", "changed", "moved", "reorganised", "ended", "resumed"] = Field(
+        description="What began it: founding or enrolment, a change, a transfer, a reorganisation of units, the end,"
+        " re-joining"
+    )
+    unit: UnitCode
+
+
+def _in_order(timeline: Sequence[Spell]) -> Sequence[Spell]:
+    if any(later.since < earlier.since for earlier, later in pairwise(timeline)):
+        raise ValueError("a timeline's spells stand oldest first")
+    return timeline
+
+
+Ordered = AfterValidator(_in_order)
+
+
+class BranchSpell(Spell):
+    """A branch in one commune, open or closed."""
+
+    kind: Literal["residential", "sectoral"]
+    open: bool
+
+
 class BranchState(Data):
     """A branch (*chi hội*)."""
 
-    kind: Literal["residential", "sectoral"]
-    opened_on: date
-    closed_on: date | None = None
+    timeline: Annotated[list[BranchSpell], Ordered, Field(min_length=1)]
 
 
 class BranchCreated(BranchState):
-    """A branch was opened; counts from `opened_on`."""
+    """A branch was opened."""
 
     TYPE: ClassVar[str] = "vn.danvan.members.branch.created.v1"
 
@@ -34,13 +67,13 @@ class BranchCorrected(BranchState):
 
 
 class BranchClosed(BranchState):
-    """A branch closed on `closed_on`."""
+    """A branch closed."""
 
     TYPE: ClassVar[str] = "vn.danvan.members.branch.closed.v1"
 
 
-class HouseholdState(Data):
-    """A household and its poverty status as last set."""
+class HouseholdSpell(Spell):
+    """A household in one branch, with its poverty status and the year and standard that it is of."""
 
     branch: UUID
     poverty_status: PovertyStatus | None = None
@@ -48,6 +81,12 @@ class HouseholdState(Data):
     standard: (
         Annotated[str, Field(max_length=60, description="National or provincial standard, and its version")] | None
     ) = None
+
+
+class HouseholdState(Data):
+    """A household."""
+
+    timeline: Annotated[list[HouseholdSpell], Ordered, Field(min_length=1)]
 
 
 class HouseholdCreated(HouseholdState):
@@ -68,43 +107,41 @@ class HouseholdStatusSet(HouseholdState):
     TYPE: ClassVar[str] = "vn.danvan.members.household.status_set.v1"
 
 
-class MemberState(Data):
-    """A member."""
+class MemberSpell(Spell):
+    """A member of one branch as she was, or, once she left, where she had been."""
 
+    branch: UUID
+    household: UUID | None = None
     status: Literal["active", "left", "deceased"]
+    leaving_reason: LeavingReason | None = None
     kind: Literal["ordinary", "honorary"]
     core: bool = Field(description="Core member (*hội viên nòng cốt*)")
     ethnicity: EthnicityCode
+    poverty_status: PovertyStatus | None = Field(None, description="Of the household")
+
+
+class MemberState(Data):
+    """A member; without a timeline, one whose record was merged into another's."""
+
     ethnicity_system: Literal["1979", "2008"]
     birth_year: Annotated[int, Field(ge=1900, le=2100)] | None = None
-    branch: UUID
-    household: UUID | None = None
-    joined_on: date
-    left_on: date | None = None
-    leaving_reason: LeavingReason | None = None
-    poverty_status: PovertyStatus | None = Field(None, description="Of the household, as last set")
-
-    @model_validator(mode="after")
-    def _left_on_a_day(self) -> Self:
-        if (self.status == "active") != (self.left_on is None):
-            raise ValueError("left_on is the day an active member left, and only that")
-        return self
+    timeline: Annotated[list[MemberSpell], Ordered]
 
 
 class MemberEnrolled(MemberState):
-    """A member joined on `joined_on`."""
+    """A member joined."""
 
     TYPE: ClassVar[str] = "vn.danvan.members.member.enrolled.v1"
 
 
 class MemberCorrected(MemberState):
-    """A member's record was put right, or changed, from `occurredon` on."""
+    """A member's record was put right, or changed."""
 
     TYPE: ClassVar[str] = "vn.danvan.members.member.corrected.v1"
 
 
 class MemberLeft(MemberState):
-    """A member left, or died, on `left_on`."""
+    """A member left, or died."""
 
     TYPE: ClassVar[str] = "vn.danvan.members.member.left.v1"
 

@@ -23,11 +23,19 @@ ALLOWED = {
     "projector": {"services.chassis.consumer", "services.chassis.settings", "contracts", "own"},
     "schemas": {"pydantic", "pydantic_core", "services.chassis.errors", "contracts", "own"},
     "commands": {
-        *("pydantic", "contracts", "own", "services.chassis.db", "services.chassis.errors", "services.chassis.journal"),
+        *(
+            "pydantic",
+            "pydantic_core",
+            "contracts",
+            "own",
+            "services.chassis.db",
+            "services.chassis.errors",
+            "services.chassis.journal",
+        ),
         *("services.chassis.clock", "services.chassis.paging", "services.chassis.entities"),
     },
     "queries": {
-        *("contracts", "own", "services.chassis.db", "services.chassis.errors", "services.chassis.paging"),
+        *("pydantic", "contracts", "own", "services.chassis.db", "services.chassis.errors", "services.chassis.paging"),
         "services.chassis.clock",
     },
 }

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from contracts import units
-from contracts.members import MemberEnrolled
+from contracts.members import MemberEnrolled, MemberSpell
 from services.chassis.journal import new_id
 
 COMMUNES = [unit.code for unit in units.children("22")]
@@ -22,14 +22,15 @@ def enrolments(number: int, seed: int = 1) -> Iterator[tuple[UUID, str, UUID, da
     for _ in range(number):
         unit, branch = chance.choice(branches)
         day = start + timedelta(days=int(chance.random() * 3_650))
-        data = MemberEnrolled(
+        spell = MemberSpell(
+            since=day,
+            cause="began",
+            unit=unit,
+            branch=branch,
             status="active",
             kind="honorary" if chance.random() < 0.01 else "ordinary",
             core=chance.random() < 0.1,
             ethnicity=chance.choice(ETHNICITIES),
-            ethnicity_system="1979",
-            birth_year=chance.randint(1945, 2005),
-            branch=branch,
-            joined_on=day,
         )
+        data = MemberEnrolled(ethnicity_system="1979", birth_year=chance.randint(1945, 2005), timeline=[spell])
         yield new_id(), unit, branch, day, data.model_dump_json()

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,10 +17,21 @@ from services.chassis.kafka import consumer, ensure_topic, producer, topic_of
 from services.chassis.settings import Settings
 
 TOPIC = "danvan.members"
-HOUSEHOLD = {"branch": "00000000-0000-7000-8000-000000000001", "poverty_status": None, "status_year": None}
+BRANCH = "00000000-0000-7000-8000-000000000001"
+SPELL = {"since": "2015-01-01", "cause": "began", "unit": "06760", "branch": BRANCH, "poverty_status": None}
 CREATED = "vn.danvan.members.household.created.v1"
 SET = "vn.danvan.members.household.status_set.v1"
 NEWER = "vn.danvan.members.household.merged.v1"
+
+
+def data(status_year: int, **fields: Any) -> dict[str, Any]:
+    """A household's public state with one spell."""
+    return {"timeline": [{**SPELL, "status_year": status_year, **fields}]}
+
+
+def year(state: Mapping[str, Any] | None) -> int | None:
+    """The `status_year` of a state; None of none."""
+    return int(state["timeline"][0]["status_year"]) if state else None
 
 
 def value(subject: UUID, version: int, state: dict[str, Any] | None = None, /, **envelope: Any) -> bytes:
@@ -34,10 +45,10 @@ def value(subject: UUID, version: int, state: dict[str, Any] | None = None, /, *
         "time": "2025-06-01T00:00:00+00:00",
         "occurredon": "2025-06-01",
         "unit": "06760",
-        "branch": HOUSEHOLD["branch"],
+        "branch": BRANCH,
         "version": version,
         "sequence": version,
-        "data": {**HOUSEHOLD, "status_year": 2000 + version, **(state or {})},
+        "data": data(**{"status_year": 2000 + version, **(state or {})}),
         **envelope,
     }
     return json.dumps(content).encode()
@@ -69,7 +80,7 @@ async def write(conn: Single, subject: UUID, version: int, **columns: Any) -> No
         "type": CREATED if version == 1 else SET,
         "unit": "06760",
         "branch": None,
-        "data": json.dumps({**HOUSEHOLD, "status_year": 2000 + version}),
+        "data": json.dumps(data(2000 + version)),
         "traceparent": None,
         **columns,
     }

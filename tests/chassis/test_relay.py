@@ -200,7 +200,7 @@ async def test_what_kafka_refuses_for_ever_stops_it_and_is_named(settings: Setti
     """An event larger than a broker takes ends the process with its name; nothing is skipped over it."""
     home, huge = uuid4(), uuid4()
     await bus.write(conn, home, 1)
-    await bus.write(conn, huge, 1, data=json.dumps({**bus.HOUSEHOLD, "standard": "x" * 2_000_000}))
+    await bus.write(conn, huge, 1, data=json.dumps(bus.data(2001, standard="x" * 2_000_000)))
     await bus.write(conn, home, 2)
     with pytest.raises(Refused, match=f"created.v1 {huge}, sequence 2"):
         await asyncio.wait_for(relay(worker.Worker(), settings, "members"), 30)

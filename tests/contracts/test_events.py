@@ -2,7 +2,6 @@
 
 import json
 import re
-from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,10 +15,11 @@ from pydantic import ValidationError
 from contracts import generate
 from contracts.catalog import EVENTS, STATES, read
 from contracts.event import Position
-from contracts.members import BranchClosed, MemberEnrolled
+from contracts.members import BranchClosed, MemberEnrolled, MemberSpell
 
 EXAMPLES = sorted((Path(generate.__file__).parent / "examples").glob("*/*.json"))
 PERSONAL = re.compile(r"(^|_)(name|full_name|phone|address|citizen|email|note|comment|text|representative)(_|$)")
+OPENED = {"since": "2010-03-08", "cause": "began", "unit": "06760", "kind": "residential", "open": True}
 PUBLIC = {"name_vi", "name_en"}
 """Names of programmes: words of a decision."""
 
@@ -70,8 +70,10 @@ def test_a_newer_reader_reads_what_lacks_its_optional_fields(path: Path) -> None
         ({"subject": "x"}, "subject"),
         ({"specversion": "2.0"}, "specversion"),
         ({"type": "vn.danvan.members.branch.created"}, "type"),
-        ({"data": {"kind": "other", "opened_on": "2010-03-08"}}, "kind"),
-        ({"data": {"kind": "sectoral"}}, "opened_on"),
+        ({"data": {"timeline": [{**OPENED, "kind": "other"}]}}, "kind"),
+        ({"data": {"timeline": [OPENED, {**OPENED, "since": "2009-01-01"}]}}, "oldest first"),
+        ({"data": {"timeline": []}}, "timeline"),
+        ({"data": {"kind": "sectoral"}}, "timeline"),
     ],
 )
 def test_what_cannot_be_read_says_where(change: dict[str, Any], where: str) -> None:
@@ -108,21 +110,26 @@ def test_no_field_could_hold_personal_data(name: str) -> None:
     assert not free
 
 
+spells = st.builds(
+    MemberSpell,
+    since=st.dates(),
+    cause=st.sampled_from(["began", "changed", "moved", "ended"]),
+    unit=st.sampled_from(["06760", "06688@2025-06-30"]),
+    branch=st.uuids(),
+    household=st.none() | st.uuids(),
+    status=st.sampled_from(["active", "left"]),
+    kind=st.sampled_from(["ordinary", "honorary"]),
+    core=st.booleans(),
+    ethnicity=st.from_regex(r"^\d{2}$", fullmatch=True).filter(str.isascii),
+)
+
+
 @given(
     st.builds(
         MemberEnrolled,
-        status=st.just("active"),
-        kind=st.sampled_from(["ordinary", "honorary"]),
-        core=st.booleans(),
-        ethnicity=st.from_regex(r"^\d{2}$", fullmatch=True).filter(str.isascii),
         ethnicity_system=st.just("1979"),
         birth_year=st.none() | st.integers(1900, 2100),
-        branch=st.uuids(),
-        household=st.none() | st.uuids(),
-        joined_on=st.dates(),
-        left_on=st.none(),
-        leaving_reason=st.none(),
-        poverty_status=st.none() | st.sampled_from(["poor", "other"]),
+        timeline=st.lists(spells, max_size=4).map(lambda found: sorted(found, key=lambda spell: spell.since)),
     )
 )
 def test_what_is_written_is_what_is_read(data: MemberEnrolled) -> None:
@@ -133,7 +140,7 @@ def test_what_is_written_is_what_is_read(data: MemberEnrolled) -> None:
 def test_a_class_writes_its_fields_exactly() -> None:
     """A misspelt field is the writer's error, not a silent loss."""
     with pytest.raises(ValidationError, match="closed"):
-        BranchClosed.model_validate({"kind": "sectoral", "opened_on": date(2020, 1, 1), "closed": date(2021, 1, 1)})
+        BranchClosed.model_validate({"timeline": [OPENED], "closed": "2021-01-01"})
 
 
 @given(st.sampled_from(["members", "loans"]), st.uuids(), st.integers(1, 2**31))

@@ -7,7 +7,7 @@ import asyncpg
 import httpx
 
 from contracts import units
-from services.reporting.contributions.rules import DISTINCT, contributions
+from services.reporting.contributions.rules import DISTINCT, Place, contributions
 from tests.platform import Platform
 
 OWNED = {
@@ -65,9 +65,10 @@ async def differences(platform: Platform) -> list[str]:
 async def unlike_states(platform: Platform) -> list[str]:
     """Roll-ups and log against the contributions of each entity's last state."""
     wanted: Counter[tuple[str, str]] = Counter()
-    for row in await rows(platform, "reporting", "select kind, unit, state from entity"):
-        for cell, value in contributions(row["kind"], json.loads(row["state"])).items():
-            wanted[row["unit"], cell.measure] += value
+    for row in await rows(platform, "reporting", "select kind, unit, branch, state from entity"):
+        here = Place(row["unit"], row["branch"])
+        for (cell, place), value in contributions(row["kind"], json.loads(row["state"]), here).items():
+            wanted[place.unit, cell.measure] += value
             wanted["22", cell.measure] += value
     logged = await rows(
         platform, "reporting", "select unit, measure, sum(value)::bigint from contribution group by 1, 2"

@@ -1,11 +1,12 @@
 """A slow transaction that commits after later ones were published is not skipped."""
 
+from datetime import date
 from uuid import uuid4
 
 import asyncpg
 import httpx
 
-from contracts.members import MemberEnrolled
+from contracts.members import MemberEnrolled, MemberSpell
 from tests import builders
 from tests.faults.recount import journal_faults
 from tests.platform import Platform
@@ -14,8 +15,8 @@ UNIT = "06652"
 ENROL = """
 with joined as (
     insert into member (id, unit, branch, name, name_folded, birth_year, ethnicity, ethnicity_system, kind, core,
-                        joined_on, status, version, recorded_at)
-    select $1, unit, id, 'Mẫu', 'mau', 1980, '01', '1979', 'ordinary', false, '2021-05-10', 'active', 1, now()
+                        joined_on, status, timeline, version, recorded_at)
+    select $1, unit, id, 'Mẫu', 'mau', 1980, '01', '1979', 'ordinary', false, '2021-05-10', 'active', '[]', 1, now()
     from branch where id = $2 returning *
 )
 insert into journal (id, type, subject, version, occurred_on, unit, branch, data, actor)
@@ -27,18 +28,18 @@ async def test_a_transaction_that_commits_late_is_counted_once(stack: Platform) 
     """It takes its journal position first, commits last, and gets the last number: no hole, nothing skipped."""
     async with stack.client("members") as members, stack.client("reporting") as reporting:
         branch = await builders.branch(members, UNIT, f"Khu {uuid4()}")
-        state = MemberEnrolled.model_validate(
-            {
-                "status": "active",
-                "kind": "ordinary",
-                "core": False,
-                "ethnicity": "01",
-                "ethnicity_system": "1979",
-                "birth_year": 1980,
-                "branch": branch["id"],
-                "joined_on": "2021-05-10",
-            }
+        spell = MemberSpell(
+            since=date(2021, 5, 10),
+            cause="began",
+            unit=UNIT,
+            branch=branch["id"],
+            status="active",
+            kind="ordinary",
+            core=False,
+            ethnicity="01",
         )
+        state = MemberEnrolled(ethnicity_system="1979", birth_year=1980, timeline=[spell])
+        already = await counted(reporting, f"members:{branch['id']}@1")
         slow, subject = await asyncpg.connect(stack.stack.postgres.url("members")), uuid4()
         try:
             transaction = slow.transaction()
@@ -46,9 +47,9 @@ async def test_a_transaction_that_commits_late_is_counted_once(stack: Platform) 
             await slow.execute(ENROL, subject, branch["id"], MemberEnrolled.TYPE, state.model_dump_json())
             for _ in range(3):
                 quick = await members.post("/v1/members", json=builders.joining(branch))
-            assert await counted(reporting, quick.headers["journal-position"]) == 3
+            assert await counted(reporting, quick.headers["journal-position"]) == already + 3
             await transaction.commit()
-            assert await counted(reporting, f"members:{subject}@1") == 4
+            assert await counted(reporting, f"members:{subject}@1") == already + 4
             assert await slow.fetchval(
                 "select sequence = (select max(sequence) from journal) from journal where subject = $1", subject
             )

@@ -52,17 +52,37 @@ def loan_state(outstanding: int, due_on: date, disbursed: int) -> dict[str, Any]
     }
 
 
-def member_state(**fields: Any) -> dict[str, Any]:
-    """A member's public state."""
+def spell(since: str | date = "2024-01-05", cause: str = "began", **fields: Any) -> dict[str, Any]:
+    """One spell of a member's timeline."""
     return {
+        "since": str(since),
+        "cause": cause,
+        "unit": UNITS[0],
+        "branch": str(BRANCHES[0]),
+        "household": None,
         "status": "active",
+        "leaving_reason": None,
         "kind": "ordinary",
         "core": False,
         "ethnicity": "01",
-        "birth_year": 1980,
-        "joined_on": "2024-01-05",
-        "left_on": None,
-        "leaving_reason": None,
         "poverty_status": None,
         **fields,
     }
+
+
+def member_state(*spells: dict[str, Any]) -> dict[str, Any]:
+    """A member's public state."""
+    return {"ethnicity_system": "1979", "birth_year": 1980, "timeline": list(spells)}
+
+
+def household_state(*statuses: tuple[str, str | None]) -> dict[str, Any]:
+    """A household's public state: poverty status from which day on."""
+    place = {"cause": "changed", "unit": UNITS[0], "branch": str(BRANCHES[0])}
+    return {"timeline": [{"since": since, **place, "poverty_status": status} for since, status in statuses]}
+
+
+def branch_state(opened: str, closed: str | None = None) -> dict[str, Any]:
+    """A branch's public state."""
+    place = {"cause": "began", "unit": UNITS[0], "kind": "residential"}
+    ended = [{"since": closed, **place, "cause": "ended", "open": False}] if closed else []
+    return {"timeline": [{"since": opened, **place, "open": True}, *ended]}

@@ -11,7 +11,7 @@ import httpx
 from services.reporting.contributions import commands
 from tests.conftest import Api
 from tests.issuer import Issuer
-from tests.reporting.states import BRANCHES, change, member_state
+from tests.reporting.states import BRANCHES, change, member_state, spell
 
 
 async def test_the_doors_refuse_what_they_cannot_answer(api: Api, issuer: Issuer) -> None:
@@ -62,7 +62,7 @@ async def test_a_dashboard_is_kept_until_its_unit_changes(api: Api, url: str) ->
             unit,
             BRANCHES[0],
             before=None,
-            after=member_state(),
+            after=member_state(spell(unit=unit)),
         )
         async with conn.transaction():
             await commands.apply(conn, [step])
@@ -94,7 +94,14 @@ async def test_without_news_nothing_is_served_from_the_cache(api: Api, url: str)
     """
     assert await conn.fetchval(query)
     step = change(
-        "members.member", UUID(int=9), 1, date(2024, 1, 5), "06760", BRANCHES[0], before=None, after=member_state()
+        "members.member",
+        UUID(int=9),
+        1,
+        date(2024, 1, 5),
+        "06760",
+        BRANCHES[0],
+        before=None,
+        after=member_state(spell()),
     )
     async with conn.transaction():
         await commands.apply(conn, [step])

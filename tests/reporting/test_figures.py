@@ -10,62 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.members import MemberSpell
+from services.members.timeline import at, changed, put_right
 from services.reporting.contributions import commands, queries
 from services.reporting.contributions.queries import Period, age_band
-from services.reporting.contributions.rules import DISTINCT, Cell, contributions, falls_on
+from services.reporting.contributions.rules import DISTINCT, Cell, falls_on
 from services.reporting.dashboards.queries import year_earlier
 from services.reporting.indicators.catalogue import catalogue
-from tests.reporting.states import BRANCHES, UNITS, borrower_state, change, loan_state, member_state
+from tests.reporting.states import BRANCHES, UNITS, borrower_state, change, loan_state, member_state, spell
 
 START = date(2024, 1, 1)
 DAYS = 60
-
-
-def measures(kind: str, state: dict[str, Any]) -> dict[str, int]:
-    """Contribution by measure."""
-    found: Counter[str] = Counter()
-    for cell, value in contributions(kind, state).items():
-        found[cell.measure] += value
-    return dict(found)
-
-
-@pytest.mark.parametrize(
-    ("kind", "state", "expected"),
-    [
-        ("members.member", member_state(), {"members.enrolled": 1, "members.active": 1}),
-        (
-            "members.member",
-            member_state(ethnicity="09", core=True, kind="honorary"),
-            dict.fromkeys(
-                ("members.enrolled", "members.active", "members.minority", "members.core", "members.honorary"), 1
-            ),
-        ),
-        (
-            "members.member",
-            member_state(status="left", left_on="2024-02-01", leaving_reason="own_wish"),
-            {"members.enrolled": 1, "members.left": 1},
-        ),
-        ("members.household", {"poverty_status": "poor"}, {"members.households": 1, "members.households_poor": 1}),
-        ("members.household", {}, {"members.households": 1}),
-        ("members.branch", {"kind": "residential", "opened_on": "2020-01-01"}, {"members.branches": 1}),
-        ("members.branch", {"kind": "residential", "opened_on": "2020-01-01", "closed_on": "2024-01-01"}, {}),
-        (
-            "loans.loan",
-            loan_state(60, date(2025, 1, 1), 100),
-            {
-                "loans.disbursed_amount": 100,
-                "loans.collected_principal": 40,
-                "loans.outstanding": 60,
-                "loans.overdue": 60,
-            },
-        ),
-        ("loans.loan", loan_state(0, date(2025, 1, 1), 0), {}),
-        ("loans.programme", {"code": "x"}, {}),
-    ],
-)
-def test_what_a_state_contributes(kind: str, state: dict[str, Any], expected: dict[str, int]) -> None:
-    """By kind, from the state alone."""
-    assert measures(kind, state) == expected
 
 
 def test_the_day_a_part_falls_on() -> None:
@@ -100,66 +55,94 @@ def test_every_indicator_is_made_of_measures_that_are_counted() -> None:
 
 
 days = st.integers(0, DAYS).map(lambda n: START + timedelta(days=n))
-movements = st.lists(
-    st.tuples(st.integers(0, 5), days, st.sampled_from(["01", "09", "02"]), st.booleans(), st.booleans()), max_size=25
+moves = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        days,
+        st.sampled_from(["changed", "moved", "ended", "resumed", "put right"]),
+        st.sampled_from(["01", "09", "02"]),
+        st.integers(0, 3),
+        st.booleans(),
+    ),
+    max_size=25,
 )
+FLOWS = ["enrolled", "rejoined", "transferred_in", "left", "transferred_out"]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(movements)
-async def test_members_of_any_history_are_counted_on_every_day(url: str, movements: list[tuple[Any, ...]]) -> None:
-    """Enrol, correct and leave on any days: each day's stock, flow and breakdown is the brute count, at every tier."""
+def moved_on(timeline: list[MemberSpell], move: tuple[Any, ...]) -> list[MemberSpell]:
+    """The timeline after a move; the same if the move cannot be made then."""
+    _, day, cause, ethnicity, place, core = move
+    where = {"unit": UNITS[place % 2], "branch": BRANCHES[place]}
+    if not timeline:
+        return [MemberSpell.model_validate(spell(day, ethnicity=ethnicity, **where))]
+    last = timeline[-1]
+    if cause == "put right":
+        return put_right(timeline, ethnicity=ethnicity)
+    if day < timeline[0].since or (cause != "changed" and day < last.since):
+        return timeline
+    if cause == "changed":
+        return changed(timeline, day, ethnicity=ethnicity, core=core)
+    if (last.status == "active") == (cause == "resumed"):
+        return timeline
+    if cause == "ended":
+        return changed(timeline, day, cause, status="left", leaving_reason="own_wish")
+    return changed(timeline, day, cause, status="active", leaving_reason=None, **where)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(moves)
+async def test_members_of_any_history_are_counted_on_every_day(url: str, moves: list[tuple[Any, ...]]) -> None:
+    """Enrol, change, put right, move, leave and come back, told in any order: each day's stock, flow and breakdown is
+    the brute count at every tier, and flows explain stocks."""
     conn = await asyncpg.connect(url)
     await conn.execute("truncate contribution, rollup, rollup_month")
-    states: dict[int, dict[str, Any]] = {}
+    timelines: dict[int, list[MemberSpell]] = {}
     versions: Counter[int] = Counter()
-    since: dict[int, list[tuple[date, dict[str, Any]]]] = {}
-    for number, day, ethnicity, core, leave in movements:
-        before = states.get(number)
-        if before is None:
-            after = member_state(ethnicity=ethnicity, core=core, joined_on=str(day))
-        elif before["status"] == "active":
-            day = max([day, *(when for when, _ in since[number])])
-            leaving = {"status": "left", "left_on": str(day), "leaving_reason": "own_wish"}
-            after = {**before, **(leaving if leave else {"ethnicity": ethnicity, "core": core})}
-        else:
-            continue
+    for move in moves:
+        number, day = move[:2]
+        before = timelines.get(number, [])
+        after = timelines[number] = moved_on(before, move)
         versions[number] += 1
-        place = UNITS[number % 2], BRANCHES[number % 4]
+        place = after[-1].unit, after[-1].branch
+        states = [member_state(*(s.model_dump(mode="json") for s in spells)) for spells in (before, after)]
         step = change(
-            "members.member", UUID(int=100 + number), versions[number], day, *place, before=before, after=after
+            "members.member",
+            UUID(int=100 + number),
+            versions[number],
+            day,
+            *place,
+            before=states[0] if before else None,
+            after=states[1],
         )
         await commands.apply(conn, [step])
-        states[number] = after
-        since.setdefault(number, []).append((day, after))
     try:
         for offset in range(0, DAYS + 1, 4):
             end = START + timedelta(days=offset)
             period = Period(START + timedelta(days=offset // 2), end)
-            now = {
-                number: [state for when, state in history if when <= end][-1]
-                for number, history in since.items()
-                if history[0][0] <= end
-            }
-            active = {number for number, state in now.items() if state["status"] == "active"}
-            asked = ["members.active", "members.minority", "members.core", "members.enrolled"]
+            now = {number: found for number, spells in timelines.items() if (found := at(spells, end))}
+            active = [s for s in now.values() if s.status == "active"]
+            asked = ["members.active", "members.minority", "members.core", *(f"members.{flow}" for flow in FLOWS)]
             told = await queries.sums(conn, ["22", *UNITS], asked, period)
+            earlier = await queries.sums(
+                conn, ["22", *UNITS], asked[:1], Period(START, period.start - timedelta(days=1))
+            )
             known = await queries.sums(conn, ["22"], asked, period, datetime(2030, 1, 1, tzinfo=UTC))
             assert known["22"] == told["22"]
-            for scope, mine in (("22", {0, 1}), (UNITS[0], {0}), (UNITS[1], {1})):
-                here = {number for number in active if number % 2 in mine}
+            for scope in ("22", *UNITS):
+                here = [s for s in active if scope in ("22", s.unit)]
                 assert told[scope]["members.active"] == len(here)
-                assert told[scope]["members.minority"] == sum(now[n]["ethnicity"] != "01" for n in here)
-                assert told[scope]["members.core"] == sum(now[n]["core"] for n in here)
-                joined = [history[0][0] for n, history in since.items() if n % 2 in mine]
-                assert told[scope]["members.enrolled"] == sum(period.start <= day <= end for day in joined)
+                assert told[scope]["members.minority"] == sum(s.ethnicity != "01" for s in here)
+                assert told[scope]["members.core"] == sum(s.core for s in here)
+                sizes = [told[scope][f"members.{flow}"] for flow in FLOWS]
+                grown = told[scope]["members.active"] - earlier[scope]["members.active"]
+                assert grown == sum(sizes[:3]) - sum(sizes[3:])
                 parts = await queries.breakdown(conn, scope, catalogue()["members.active"], "ethnicity", period)
-                assert parts == dict(sorted(Counter(now[n]["ethnicity"] for n in here).items()))
+                assert parts == dict(sorted(Counter(s.ethnicity for s in here).items()))
             branches = await queries.branch_sums(conn, UNITS[0], ["members.active"], period)
             told_branches = {
                 branch: sums["members.active"] for branch, sums in branches.items() if sums["members.active"]
             }
-            assert told_branches == dict(Counter(BRANCHES[n % 4] for n in active if n % 2 == 0))
+            assert told_branches == dict(Counter(s.branch for s in active if s.unit == UNITS[0]))
     finally:
         await conn.close()
 

@@ -12,26 +12,20 @@ from hypothesis import strategies as st
 
 from contracts.catalog import STATES
 from services.reporting.contributions.commands import deltas
-from services.reporting.contributions.rules import contributions, falls_on, read
+from services.reporting.contributions.rules import Place, contributions, falls_on, read
 from tests.chassis import bus
-from tests.reporting.states import BRANCHES, UNITS, borrower_state, change
+from tests.reporting.states import (
+    BRANCHES,
+    UNITS,
+    borrower_state,
+    branch_state,
+    change,
+    household_state,
+    member_state,
+    spell,
+)
 
-MEMBER = {
-    "status": "active",
-    "kind": "ordinary",
-    "core": False,
-    "ethnicity": "01",
-    "ethnicity_system": "1979",
-    "birth_year": 1980,
-    "branch": str(BRANCHES[0]),
-    "household": None,
-    "joined_on": "2021-05-10",
-    "left_on": None,
-    "leaving_reason": None,
-    "poverty_status": None,
-}
-HOUSEHOLD = {"branch": str(BRANCHES[0]), "poverty_status": None, "status_year": None, "standard": None}
-BRANCH = {"kind": "residential", "opened_on": "2010-01-01", "closed_on": None}
+MEMBER = member_state(spell("2021-05-10"))
 LOAN = {
     "borrower": str(BRANCHES[0]),
     "programme": "job_creation",
@@ -55,7 +49,7 @@ def added(kind: str, steps: Sequence[Step], measure: str) -> dict[str, int]:
         step = change(
             kind, UUID(int=1), version, date.fromisoformat(day), UNITS[0], BRANCHES[0], before=before, after=after
         )
-        for cell, _, _, value in deltas(step):
+        for cell, *_, value in deltas(step):
             if cell.measure == measure:
                 on = str(falls_on(cell, step.event.occurredon))
                 found[on] = found.get(on, 0) + value
@@ -72,26 +66,40 @@ def loan(repaid: int = 0, **fields: Any) -> dict[str, Any]:
     ("kind", "state", "measures"),
     [
         ("members.member", MEMBER, {"members.enrolled", "members.active"}),
-        ("members.member", {**MEMBER, "ethnicity": "09"}, {"members.enrolled", "members.active", "members.minority"}),
+        ("members.member", member_state(), set()),
         (
             "members.member",
-            {**MEMBER, "core": True, "kind": "honorary"},
+            member_state(spell(ethnicity="09")),
+            {"members.enrolled", "members.active", "members.minority"},
+        ),
+        (
+            "members.member",
+            member_state(spell(core=True, kind="honorary")),
             {"members.enrolled", "members.active", "members.core", "members.honorary"},
         ),
         (
             "members.member",
-            {**MEMBER, "core": True, "status": "left", "left_on": "2023-01-01", "leaving_reason": "own_wish"},
-            {"members.enrolled", "members.left"},
+            member_state(spell(), spell("2025-01-01", "ended", status="left", leaving_reason="own_wish")),
+            {"members.enrolled", "members.active", "members.left"},
         ),
-        ("members.household", HOUSEHOLD, {"members.households"}),
+        (
+            "members.member",
+            member_state(spell(), spell("2025-01-01", "moved", unit=UNITS[1])),
+            {"members.enrolled", "members.active", "members.transferred_in", "members.transferred_out"},
+        ),
+        ("members.household", household_state(("2020-01-01", None)), {"members.households"}),
         (
             "members.household",
-            {**HOUSEHOLD, "poverty_status": "poor"},
+            household_state(("2020-01-01", "poor")),
             {"members.households", "members.households_poor"},
         ),
-        ("members.household", {**HOUSEHOLD, "poverty_status": "near_poor"}, {"members.households"}),
-        ("members.branch", BRANCH, {"members.branches"}),
-        ("members.branch", {**BRANCH, "closed_on": "2024-01-01"}, set()),
+        (
+            "members.household",
+            household_state(("2020-01-01", "near_poor"), ("2022-01-01", "newly_escaped")),
+            {"members.households", "members.households_escaped_poverty"},
+        ),
+        ("members.branch", branch_state("2010-01-01"), {"members.branches"}),
+        ("members.branch", branch_state("2010-01-01", "2010-01-01"), set()),
         ("loans.loan", loan(), {"loans.disbursed_amount", "loans.outstanding", "loans.overdue"}),
         ("loans.loan", loan(100), {"loans.disbursed_amount", "loans.collected_principal"}),
         ("loans.loan", loan(0, disbursed=0, outstanding=0), set()),
@@ -103,7 +111,8 @@ def loan(repaid: int = 0, **fields: Any) -> dict[str, Any]:
 )
 def test_each_state_counts_in_these_measures(kind: str, state: dict[str, Any], measures: set[str]) -> None:
     """Who is active, minority, core, honorary, poor, open, owing; and what counts nowhere."""
-    assert {cell.measure for cell in contributions(kind, state)} == measures
+    parts = contributions(kind, state, Place(UNITS[0], BRANCHES[0]))
+    assert {cell.measure for (cell, _), value in parts.items() if value} == measures
     if kind in STATES and kind != "loans.programme":
         STATES[kind].read(state)
 
@@ -139,25 +148,22 @@ def test_each_state_counts_in_these_measures(kind: str, state: dict[str, Any], m
         (
             "members.member",
             "members.active",
-            [("2021-05-10", MEMBER), ("2020-01-02", {**MEMBER, "joined_on": "2020-01-02"})],
+            [("2021-05-10", MEMBER), ("2020-01-02", member_state(spell("2020-01-02")))],
             {"2020-01-02": 1},
         ),
         (
             "members.member",
             "members.enrolled",
-            [("2021-05-10", MEMBER), ("2021-05-10", {**MEMBER, "joined_on": "2021-08-01"})],
-            {"2021-08-01": 1},
-        ),
-        (
-            "members.member",
-            "members.active",
-            [("2021-05-10", MEMBER), ("2021-05-10", {**MEMBER, "joined_on": "2021-08-01"})],
+            [("2021-05-10", MEMBER), ("2021-05-10", member_state(spell("2021-08-01")))],
             {"2021-08-01": 1},
         ),
         (
             "members.member",
             "members.core",
-            [("2021-05-10", MEMBER), ("2024-01-01", {**MEMBER, "core": True})],
+            [
+                ("2021-05-10", MEMBER),
+                ("2024-01-01", member_state(spell("2021-05-10"), spell("2024-01-01", "changed", core=True))),
+            ],
             {"2024-01-01": 1},
         ),
         (
@@ -165,10 +171,34 @@ def test_each_state_counts_in_these_measures(kind: str, state: dict[str, Any], m
             "members.left",
             [
                 ("2021-05-10", MEMBER),
-                ("2023-06-01", {**MEMBER, "status": "left", "left_on": "2023-06-01"}),
-                ("2023-05-01", {**MEMBER, "status": "left", "left_on": "2023-05-01"}),
+                ("2023-06-01", member_state(spell("2021-05-10"), spell("2023-06-01", "ended", status="left"))),
+                ("2023-05-01", member_state(spell("2021-05-10"), spell("2023-05-01", "ended", status="left"))),
             ],
             {"2023-05-01": 1},
+        ),
+        (
+            "members.member",
+            "members.active",
+            [
+                ("2021-05-10", MEMBER),
+                ("2023-06-01", member_state(spell("2021-05-10"), spell("2023-06-01", "ended", status="left"))),
+                (
+                    "2024-06-01",
+                    member_state(
+                        spell("2021-05-10"), spell("2023-06-01", "ended", status="left"), spell("2024-06-01", "resumed")
+                    ),
+                ),
+            ],
+            {"2021-05-10": 1, "2023-06-01": -1, "2024-06-01": 1},
+        ),
+        (
+            "members.household",
+            "members.households_poor",
+            [
+                ("2020-01-01", household_state(("2020-01-01", "poor"))),
+                ("2022-01-01", household_state(("2020-01-01", "poor"), ("2022-01-01", "other"))),
+            ],
+            {"2020-01-01": 1, "2022-01-01": -1},
         ),
     ],
 )
@@ -208,12 +238,14 @@ def test_a_household_counts_once_in_any_range_it_was_lent_to(days: list[int], as
     [
         {"unit": "99999"},
         {"unit": "01"},
-        {"data": {**MEMBER, "status": "left"}},
-        {"data": {**MEMBER, "left_on": "2024-01-01"}},
-        {"data": {**MEMBER, "joined_on": 1_609_459_200}},
-        {"data": {**MEMBER, "joined_on": "2021-05-10T00:00:00"}},
+        {"data": member_state(spell(unit="99999"))},
+        {"data": member_state(spell(unit="22"))},
+        {"data": member_state(spell("2024-01-05"), spell("2024-01-04"))},
+        {"data": member_state(spell(status="gone"))},
+        {"data": member_state({**spell(), "since": 1_609_459_200})},
+        {"data": member_state(spell("2021-05-10T00:00:00"))},
         {"data": {**MEMBER, "birth_year": "1980"}},
-        {"data": {**MEMBER, "core": "no"}},
+        {"data": member_state(spell(core="no"))},
     ],
 )
 def test_what_the_rules_could_not_count_is_not_read(fields: dict[str, Any]) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Set
 from datetime import date
 from uuid import UUID
 
-from contracts.members import BranchClosed, BranchCorrected, BranchCreated
+from pydantic_core import to_json
+
+from contracts.members import BranchClosed, BranchCorrected, BranchCreated, BranchSpell
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection, UniqueViolation
@@ -12,7 +14,18 @@ from services.chassis.errors import Conflict, Fault, NotFound, Stale, Text, inva
 from services.chassis.paging import fold
 from services.members.branches import queries
 from services.members.branches.schemas import BranchIn, BranchOut, BranchPatch, ClosingIn
+from services.members.timeline import changed, moved_start, put_right
 
+COLUMNS = ("id", "unit", "name", "name_folded", "kind", "opened_on", "closed_on", "timeline", "version", "recorded_at")
+INSERT = """
+insert into branch (id, unit, name, name_folded, kind, opened_on, closed_on, timeline, version, recorded_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning 1
+"""
+UPDATE = """
+update branch set (id, unit, name, name_folded, kind, opened_on, closed_on, timeline, version, recorded_at)
+    = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+where id = $1 and version = $9 - 1 returning 1
+"""
 Event = BranchCreated | BranchCorrected | BranchClosed
 SAME_NAME = Conflict(
     Text("Đã có chi hội đang hoạt động cùng tên trong xã, phường này", "An open branch of this commune has this name"),
@@ -26,14 +39,17 @@ async def create(conn: Connection, reach: Set[str], body: BranchIn) -> BranchOut
     if body.unit not in reach:
         raise NotFound
     _check_day("/opened_on", body.opened_on)
-    branch = BranchOut(id=journal.new_id(), closed_on=None, version=1, recorded_at=journal.now(), **body.model_dump())
-    change = """
-        insert into branch (id, unit, name, name_folded, kind, opened_on, version, recorded_at)
-        values ($1, $2, $3, $4, $5, $6, 1, $7) returning 1
-    """
-    values = (branch.id, branch.unit, branch.name, fold(branch.name), branch.kind, branch.opened_on, branch.recorded_at)
+    began = BranchSpell(since=body.opened_on, cause="began", unit=body.unit, kind=body.kind, open=True)
+    branch = BranchOut(
+        id=journal.new_id(),
+        closed_on=None,
+        timeline=[began],
+        version=1,
+        recorded_at=journal.now(),
+        **body.model_dump(),
+    )
     try:
-        await journal.record(conn, _fact(BranchCreated, branch, branch.opened_on), change, *values)
+        await journal.record(conn, _fact(BranchCreated, branch, branch.opened_on), INSERT, *_row(branch))
     except UniqueViolation:
         raise SAME_NAME from None
     return branch
@@ -43,7 +59,10 @@ async def correct(conn: Connection, reach: Set[str], branch_id: UUID, version: i
     """Correct a branch's record, from its beginning. 412 if it is no longer at `version`, 409 if the name is taken."""
     before = await queries.get(conn, reach, branch_id)
     branch = before.model_copy(update=body.model_dump(exclude_unset=True, exclude_none=True))
-    _check_day("/opened_on", branch.opened_on, before.closed_on)
+    later = before.timeline[1].since if len(before.timeline) > 1 else None
+    _check_day("/opened_on", branch.opened_on, later)
+    spells = moved_start(put_right(before.timeline, kind=branch.kind), 0, branch.opened_on)
+    branch = branch.model_copy(update={"timeline": spells})
     try:
         return await _update(conn, branch, version, BranchCorrected, min(before.opened_on, branch.opened_on))
     except UniqueViolation:
@@ -55,32 +74,35 @@ async def close(conn: Connection, reach: Set[str], branch_id: UUID, version: int
     branch = await queries.get(conn, reach, branch_id)
     if branch.closed_on is not None:
         raise Conflict(Text("Chi hội đã đóng", "The branch is closed already"), slug="branch-closed")
-    if body.closed_on < branch.opened_on:
+    if body.closed_on < branch.timeline[-1].since:
         raise invalid("/closed_on", "before_opening", "Trước ngày thành lập", "Before the branch was opened")
     _check_day("/closed_on", body.closed_on)
     if await queries.has_active_members(conn, branch_id):
         raise Conflict(Text("Chi hội còn hội viên", "The branch has active members"), slug="branch-not-empty")
-    closed = branch.model_copy(update={"closed_on": body.closed_on})
+    spells = changed(branch.timeline, body.closed_on, "ended", open=False)
+    closed = branch.model_copy(update={"closed_on": body.closed_on, "timeline": spells})
     return await _update(conn, closed, version, BranchClosed, body.closed_on)
 
 
 async def _update(conn: Connection, branch: BranchOut, version: int, event: type[Event], occurredon: date) -> BranchOut:
     """Write all fields of `branch` over `version`."""
     branch = branch.model_copy(update={"version": version + 1, "recorded_at": journal.now()})
-    change = """
-        update branch set name = $3, name_folded = $4, kind = $5, opened_on = $6, closed_on = $7, version = $2 + 1,
-                          recorded_at = $8
-        where id = $1 and version = $2 returning 1
-    """
-    values = (branch.name, fold(branch.name), branch.kind, branch.opened_on, branch.closed_on, branch.recorded_at)
-    if not await journal.record(conn, _fact(event, branch, occurredon), change, branch.id, version, *values):
+    if not await journal.record(conn, _fact(event, branch, occurredon), UPDATE, *_row(branch)):
         raise Stale
     return branch
 
 
+def _row(branch: BranchOut) -> tuple[object, ...]:
+    """A branch in the order of COLUMNS."""
+    values = branch.model_dump() | {
+        "name_folded": fold(branch.name),
+        "timeline": to_json(branch.timeline).decode(),
+    }
+    return tuple(values[name] for name in COLUMNS)
+
+
 def _fact(event: type[Event], branch: BranchOut, occurredon: date) -> journal.Fact:
-    data = event(kind=branch.kind, opened_on=branch.opened_on, closed_on=branch.closed_on)
-    return journal.Fact(data, branch.id, branch.version, occurredon, branch.unit, branch.id)
+    return journal.Fact(event(timeline=branch.timeline), branch.id, branch.version, occurredon, branch.unit, branch.id)
 
 
 def _check_day(pointer: str, day: date, latest: date | None = None) -> None:

@@ -3,15 +3,21 @@
 from collections.abc import Set
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
+from contracts.members import BranchSpell
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, fold, page_of
 from services.members.branches.schemas import BranchOut
 
+TIMELINE = TypeAdapter(list[BranchSpell])
+
 
 def out(row: Row) -> BranchOut:
     """A `branch` row as the door shows it."""
-    return BranchOut.model_validate(dict(row), extra="ignore")
+    spells = TIMELINE.validate_json(row["timeline"])
+    return BranchOut.model_validate({**dict(row), "timeline": spells}, extra="ignore")
 
 
 async def get(conn: Connection, reach: Set[str], branch_id: UUID) -> BranchOut:

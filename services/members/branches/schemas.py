@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.members import BranchSpell
+
 Kind = Literal["residential", "sectoral"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 UnitCode = Annotated[str, Field(pattern=r"^\d{5}$", description="Commune-level code (Decision 19/2025/QĐ-TTg)")]
@@ -49,5 +51,6 @@ class BranchOut(BaseModel):
     kind: Kind
     opened_on: date
     closed_on: date | None
+    timeline: list[BranchSpell] = Field(description="Where it was, and of which kind, from which day on")
     version: int
     recorded_at: datetime

@@ -4,7 +4,9 @@ from collections.abc import Sequence, Set
 from datetime import date
 from uuid import UUID
 
-from contracts.members import HouseholdCorrected, HouseholdCreated, HouseholdStatusSet
+from pydantic_core import to_json
+
+from contracts.members import HouseholdCorrected, HouseholdCreated, HouseholdSpell, HouseholdStatusSet
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection
@@ -15,12 +17,12 @@ from services.members.households.schemas import (
     HouseholdOut,
     HouseholdPatch,
     PovertyStatusIn,
-    YearOut,
 )
 from services.members.members.commands import take_poverty_status
+from services.members.timeline import changed
 
 Event = HouseholdCreated | HouseholdCorrected | HouseholdStatusSet
-COLUMNS = ("id", "unit", "branch", "address", "registered_on", "version", "recorded_at")
+COLUMNS = ("id", "unit", "branch", "address", "registered_on", "timeline", "version", "recorded_at")
 
 
 async def register(
@@ -38,20 +40,8 @@ async def register(
             faults.append(Fault(f"{at.format(row)}/registered_on", "future", text))
     if faults:
         raise Unprocessable(faults=faults)
-    households = [
-        HouseholdOut(
-            id=journal.new_id(),
-            unit=branches[body.branch]["unit"],
-            branch=body.branch,
-            address=body.address,
-            registered_on=body.registered_on or today(),
-            poverty=[],
-            version=1,
-            recorded_at=journal.now(),
-        )
-        for body in bodies
-    ]
-    records = [tuple(getattr(household, name) for name in COLUMNS) for household in households]
+    households = [_registered(body, branches[body.branch]["unit"]) for body in bodies]
+    records = [_row(household) for household in households]
     await conn.copy_records_to_table("household", records=records, columns=COLUMNS)
     await journal.append(conn, *(_fact(HouseholdCreated, home, home.registered_on) for home in households))
     return households
@@ -69,31 +59,33 @@ async def correct(
 async def set_poverty_status(
     conn: Connection, reach: Set[str], household_id: UUID, version: int, year: int, body: PovertyStatusIn
 ) -> HouseholdOut:
-    """Record the status of one year; what is newest goes to the household's members too."""
+    """Record the status of one year; set again, it replaces (the journal keeps both). Its members carry it too."""
     before = await queries.get(conn, reach, household_id)
     if not before.registered_on <= body.effective_on <= today():
         raise invalid("/effective_on", "outside", "Ngoài thời gian quản lý hộ", "Before registration or in the future")
-    await _write_year(conn, household_id, year, body)
-    years = [YearOut(year=year, status=body.status, standard=body.standard)]
-    years += [other for other in before.poverty if other.year != year]
-    household = before.model_copy(update={"poverty": sorted(years, key=lambda y: -y.year)})
+    others = _without(before.timeline, year)
+    for spell in others:
+        if spell.status_year and (spell.status_year > year) != (spell.since > body.effective_on):
+            text = "Không theo thứ tự các năm đã ghi", "Not in the order of the years recorded"
+            raise invalid("/effective_on", "out_of_order", *text)
+    spells = changed(others, body.effective_on, poverty_status=body.status, status_year=year, standard=body.standard)
+    household = before.model_copy(update={"timeline": spells})
     household = await _update(conn, household, version, HouseholdStatusSet, body.effective_on)
-    await take_poverty_status(conn, household_id, household.poverty[0].status, body.effective_on)
+    await take_poverty_status(conn, household_id, spells, body.effective_on)
     return household
 
 
-async def _write_year(conn: Connection, household_id: UUID, year: int, body: PovertyStatusIn) -> None:
-    """One status a year; set again, it replaces (the journal keeps both)."""
-    await conn.execute(
-        """
-        insert into household_poverty (household, year, status, standard) values ($1, $2, $3, $4)
-        on conflict (household, year) do update set status = $3, standard = $4, recorded_at = now()
-        """,
-        household_id,
-        year,
-        body.status,
-        body.standard,
-    )
+def _without(timeline: Sequence[HouseholdSpell], year: int) -> list[HouseholdSpell]:
+    """The timeline as if nothing had been said of the year."""
+    kept: list[HouseholdSpell] = []
+    for spell in timeline:
+        if spell.status_year != year:
+            kept.append(spell)
+        elif spell.cause != "changed":
+            before = kept[-1] if kept else None
+            said = {name: getattr(before, name, None) for name in ("poverty_status", "status_year", "standard")}
+            kept.append(spell.model_copy(update=said))
+    return kept
 
 
 async def _update(
@@ -102,21 +94,35 @@ async def _update(
     """Write the household over `version`."""
     household = household.model_copy(update={"version": version + 1, "recorded_at": journal.now()})
     change = """
-        update household set address = $3, version = $2 + 1, recorded_at = $4
-        where id = $1 and version = $2 returning 1
+        update household set (id, unit, branch, address, registered_on, timeline, version, recorded_at)
+            = ($1, $2, $3, $4, $5, $6, $7, $8)
+        where id = $1 and version = $7 - 1 returning 1
     """
-    values = (household.id, version, household.address, household.recorded_at)
-    if not await journal.record(conn, _fact(event, household, occurredon), change, *values):
+    if not await journal.record(conn, _fact(event, household, occurredon), change, *_row(household)):
         raise Stale
     return household
 
 
-def _fact(event: type[Event], household: HouseholdOut, occurredon: date) -> journal.Fact:
-    newest = household.poverty[0] if household.poverty else None
-    data = event(
-        branch=household.branch,
-        poverty_status=newest.status if newest else None,
-        status_year=newest.year if newest else None,
-        standard=newest.standard if newest else None,
+def _registered(body: HouseholdIn, unit: str) -> HouseholdOut:
+    since = body.registered_on or today()
+    return HouseholdOut(
+        id=journal.new_id(),
+        unit=unit,
+        branch=body.branch,
+        address=body.address,
+        registered_on=since,
+        timeline=[HouseholdSpell(since=since, cause="began", unit=unit, branch=body.branch)],
+        version=1,
+        recorded_at=journal.now(),
     )
+
+
+def _row(household: HouseholdOut) -> tuple[object, ...]:
+    """A household in the order of COLUMNS."""
+    values = household.model_dump() | {"timeline": to_json(household.timeline).decode()}
+    return tuple(values[name] for name in COLUMNS)
+
+
+def _fact(event: type[Event], household: HouseholdOut, occurredon: date) -> journal.Fact:
+    data = event(timeline=household.timeline)
     return journal.Fact(data, household.id, household.version, occurredon, household.unit, household.branch)

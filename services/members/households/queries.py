@@ -1,31 +1,28 @@
 """Reads of households."""
 
-import json
 from collections.abc import Set
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
+from contracts.members import HouseholdSpell
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
-from services.members.households.schemas import HouseholdOut, YearOut
+from services.members.households.schemas import HouseholdOut
 
-SELECT = """
-select household.*, coalesce(
-    (select json_agg(json_build_object('year', year, 'status', status, 'standard', standard) order by year desc)
-     from household_poverty where household = household.id), '[]') as poverty
-from household
-"""
+TIMELINE = TypeAdapter(list[HouseholdSpell])
 
 
 def out(row: Row) -> HouseholdOut:
-    """A `household` row with its years as the door shows it."""
-    poverty = [YearOut.model_validate(year) for year in json.loads(row["poverty"])]
-    return HouseholdOut.model_validate({**dict(row), "poverty": poverty}, extra="ignore")
+    """A `household` row as the door shows it."""
+    spells = TIMELINE.validate_json(row["timeline"])
+    return HouseholdOut.model_validate({**dict(row), "timeline": spells}, extra="ignore")
 
 
 async def get(conn: Connection, reach: Set[str], household_id: UUID) -> HouseholdOut:
     """One household inside `reach`, or 404."""
-    row = await conn.fetchrow(f"{SELECT} where id = $1 and unit = any($2)", household_id, list(reach))
+    row = await conn.fetchrow("select * from household where id = $1 and unit = any($2)", household_id, list(reach))
     if row is None:
         raise NotFound
     return out(row)
@@ -37,8 +34,8 @@ async def find(
     """Households of `unit` (or of all of `reach`) and of `branch`, by unit and id."""
     start = after(cursor, str, UUID)
     rows = await conn.fetch(
-        f"""
-        {SELECT}
+        """
+        select * from household
         where unit = any($1)
           and ($2::uuid is null or branch = $2)
           and ($3::text is null or (unit, id) > ($3, $4::uuid))

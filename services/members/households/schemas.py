@@ -4,9 +4,9 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
-from contracts.members import PovertyStatus
+from contracts.members import HouseholdSpell, PovertyStatus
 
 Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Standard = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,60}$", examples=["national-2022-2025"])]
@@ -57,9 +57,19 @@ class HouseholdOut(BaseModel):
     branch: UUID
     address: str | None
     registered_on: date
-    poverty: list[YearOut] = Field(description="Poverty status by year, newest first")
+    timeline: list[HouseholdSpell] = Field(description="Where it was, and its poverty status, from which day on")
     version: int
     recorded_at: datetime
+
+    @computed_field(description="Poverty status by year, newest first")  # type: ignore[prop-decorator]
+    @property
+    def poverty(self) -> list[YearOut]:
+        """The years that have a status."""
+        return [
+            YearOut(year=spell.status_year, status=spell.poverty_status, standard=spell.standard)
+            for spell in {spell.status_year: spell for spell in reversed(self.timeline)}.values()
+            if spell.status_year and spell.poverty_status and spell.standard
+        ]
 
 
 class HouseholdsIn(BaseModel):

@@ -1,19 +1,22 @@
 """Writes of members."""
 
 from collections.abc import Mapping, Sequence, Set
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from contracts import ethnicities
-from contracts.members import MemberCorrected, MemberEnrolled, MemberLeft
+from contracts.members import HouseholdSpell, MemberCorrected, MemberEnrolled, MemberLeft, MemberSpell
 from services.chassis import journal
 from services.chassis.clock import today
-from services.chassis.db import Connection, Row
+from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Fault, FaultOut, Stale, Text, Unprocessable, faults_of, invalid
-from services.chassis.paging import fold
+from services.members import timeline
 from services.members.members import queries
+from services.members.members.queries import Places
+from services.members.members.record import COLUMNS, INSERT, UPDATE, Event, Member
 from services.members.members.schemas import (
     BatchIn,
     BatchOut,
@@ -24,27 +27,9 @@ from services.members.members.schemas import (
     VerdictOut,
 )
 
-SYSTEM = "1979"
-Event = MemberEnrolled | MemberCorrected | MemberLeft
-Places = tuple[Mapping[UUID, Row], Mapping[UUID, Row]]
-COLUMNS = (
-    *("id", "unit", "branch", "household", "name", "name_folded", "birth_date", "birth_year", "ethnicity"),
-    *("ethnicity_system", "kind", "core", "joined_on", "status", "left_on", "leaving_reason", "poverty_status"),
-    *("version", "recorded_at"),
-)
-INSERT = """
-insert into member (id, unit, branch, household, name, name_folded, birth_date, birth_year, ethnicity,
-                    ethnicity_system, kind, core, joined_on, status, left_on, leaving_reason, poverty_status,
-                    version, recorded_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) returning 1
-"""
-UPDATE = """
-update member set (id, unit, branch, household, name, name_folded, birth_date, birth_year, ethnicity,
-                   ethnicity_system, kind, core, joined_on, status, left_on, leaving_reason, poverty_status,
-                   version, recorded_at)
-    = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-where id = $1 and version = $20 returning 1
-"""
+AHEAD = timedelta(days=366)
+"""How far in the future a change may be recorded."""
+DATED, PERSON = ("household", "ethnicity", "kind", "core"), ("name", "birth_date", "birth_year")
 
 
 async def enrol(conn: Connection, reach: Set[str], body: MemberIn) -> MemberOut:
@@ -53,8 +38,8 @@ async def enrol(conn: Connection, reach: Set[str], body: MemberIn) -> MemberOut:
     if faults := _faults(body, places):
         raise Unprocessable(faults=faults)
     member = _enrolled(body, places)
-    await journal.record(conn, _fact(MemberEnrolled, member, member.joined_on), INSERT, *_values(member))
-    return member
+    await journal.record(conn, member.fact(MemberEnrolled, body.joined_on), INSERT, *member.row())
+    return member.on(today())
 
 
 async def enrol_many(conn: Connection, reach: Set[str], body: BatchIn, language: str) -> BatchOut:
@@ -67,7 +52,7 @@ async def enrol_many(conn: Connection, reach: Set[str], body: BatchIn, language:
         list({row.branch for row in wanted}),
         list({row.household for row in wanted if row.household}),
     )
-    members: list[MemberOut] = []
+    members: list[Member] = []
     verdicts: list[VerdictOut] = []
     for number, row in enumerate(rows):
         errors = _spoken(_faults(row, places), language) if isinstance(row, MemberIn) else row
@@ -78,64 +63,101 @@ async def enrol_many(conn: Connection, reach: Set[str], body: BatchIn, language:
         else:
             members.append(_enrolled(row, places))
             verdicts.append(VerdictOut(row=number, verdict="created", id=members[-1].id, version=1))
-    await _insert_many(conn, members)
-    await journal.append(conn, *(_fact(MemberEnrolled, member, member.joined_on) for member in members))
+    if members:
+        await conn.copy_records_to_table("member", records=[member.row() for member in members], columns=COLUMNS)
+        await journal.append(conn, *(member.fact(MemberEnrolled, member.timeline[0].since) for member in members))
     refused = sum(verdict.verdict == "refused" for verdict in verdicts)
     return BatchOut(items=verdicts, created=len(members), refused=refused)
 
 
 async def correct(conn: Connection, reach: Set[str], member_id: UUID, version: int, body: MemberPatch) -> MemberOut:
     """Correct a member's record, from the beginning or from `effective_on`. 412 if it is no longer at `version`."""
-    before = await queries.get(conn, reach, member_id)
+    before = await at_version(conn, reach, member_id, version)
     given = body.model_dump(exclude_unset=True, exclude={"effective_on"})
     for name in ("name", "ethnicity", "kind", "core", "joined_on"):
         if name in given and given[name] is None:
             raise invalid(f"/{name}", "null", "Không được để trống", "May not be null")
-    member = before.model_copy(update=given)
-    places = await queries.places(conn, reach, [member.branch], [member.household] if member.household else [])
-    if member.household:
-        home = places[1].get(member.household)
-        member = member.model_copy(update={"poverty_status": home["poverty_status"] if home else None})
-    else:
-        member = member.model_copy(update={"poverty_status": None})
-    since = body.effective_on or min(before.joined_on, member.joined_on)
-    faults = _faults(member, places)
-    if body.effective_on and not member.joined_on <= body.effective_on <= today():
-        faults.append(
-            Fault("/effective_on", "outside", Text("Ngoài thời gian là hội viên", "Outside the time of membership"))
-        )
-    if member.left_on and member.joined_on > member.left_on:
-        faults.append(Fault("/joined_on", "after_leaving", Text("Sau ngày rời Hội", "After the member left")))
+    now = before.on(body.effective_on or today())
+    wanted = now.model_copy(update=given)
+    homes = {home for home in (wanted.household, *(spell.household for spell in before.timeline)) if home}
+    places = await queries.places(conn, reach, [now.branch], homes)
+    spells, faults = _corrected(before, now, body, given)
+    faults += _faults(wanted, places)
     if faults:
         raise Unprocessable(faults=faults)
-    return await _update(conn, member, version, MemberCorrected, since)
+    person = {name: given[name] for name in PERSON if name in given}
+    member = before.next(timeline.with_poverty(spells, places.homes), **person)
+    since = body.effective_on or min(before.timeline[0].since, member.timeline[0].since)
+    return await update(conn, member, MemberCorrected, since)
+
+
+def _corrected(
+    before: Member, now: MemberOut, body: MemberPatch, given: Mapping[str, Any]
+) -> tuple[list[MemberSpell], list[Fault]]:
+    """The timeline with what is given, and why it cannot be so."""
+    spells, faults = before.timeline, []
+    dated = {name: given[name] for name in DATED if name in given}
+    if body.effective_on is None:
+        home = {"household": dated.pop("household")} if "household" in dated else {}
+        spells = timeline.put_right(spells, **dated)
+        spells = [
+            s.model_copy(update=home) if (s.unit, s.household) == (now.unit, now.household) else s for s in spells
+        ]
+    elif not now.joined_on <= body.effective_on <= today() + AHEAD:
+        text = Text("Ngoài thời gian là hội viên", "Outside the time of membership")
+        faults.append(Fault("/effective_on", "outside", text))
+    else:
+        spells = timeline.changed(spells, body.effective_on, **dated)
+    if body.joined_on is not None:
+        first = timeline.joined(spells, today())
+        if any(spell.since < body.joined_on for spell in spells[first + 1 :]):
+            text = Text("Sau một thay đổi đã ghi nhận", "After a change that is recorded")
+            faults.append(Fault("/joined_on", "after_change", text))
+        if any(spell.since > body.joined_on for spell in spells[:first]):
+            text = Text("Trước khi rời Hội lần trước", "Before she had left the last time")
+            faults.append(Fault("/joined_on", "before_leaving", text))
+        spells = timeline.moved_start(spells, first, body.joined_on)
+    return spells, faults
 
 
 async def leave(conn: Connection, reach: Set[str], member_id: UUID, version: int, body: DepartureIn) -> MemberOut:
-    """End a membership. 409 if it has ended already, 422 before it began or in the future."""
-    before = await queries.get(conn, reach, member_id)
-    if before.status != "active":
+    """End a membership. 409 if it has ended already, 422 before it began, before she moved, or too far ahead."""
+    before = await at_version(conn, reach, member_id, version)
+    now = before.on(max(body.left_on, today()))
+    if now.status != "active":
         raise Conflict(Text("Hội viên đã rời Hội", "The member has left already"), slug="member-left")
-    if not before.joined_on <= body.left_on <= today():
-        raise invalid("/left_on", "outside", "Ngoài thời gian là hội viên", "Outside the time of membership")
+    moved = max(spell.since for spell in before.timeline if spell.cause != "changed")
+    if not moved <= body.left_on <= today() + AHEAD:
+        raise invalid("/left_on", "outside", "Ngoài thời gian là hội viên ở đây", "Outside the time of membership here")
     status = "deceased" if body.reason == "deceased" else "left"
-    member = before.model_copy(update={"status": status, "left_on": body.left_on, "leaving_reason": body.reason})
-    return await _update(conn, member, version, MemberLeft, body.left_on)
+    spells = timeline.changed(before.timeline, body.left_on, "ended", status=status, leaving_reason=body.reason)
+    return await update(conn, before.next(timeline.compact(spells)), MemberLeft, body.left_on)
 
 
-async def take_poverty_status(conn: Connection, household: UUID, status: str, since: date) -> None:
-    """Carry a household's new status to its active members, each with an event of its own."""
-    rows = await conn.fetch(
-        """
-        update member set poverty_status = $2, version = version + 1, recorded_at = now()
-        where household = $1 and status = 'active' and poverty_status is distinct from $2
-        returning *
-        """,
-        household,
-        status,
-    )
-    members = [queries.out(row) for row in rows]
-    await journal.append(conn, *(_fact(MemberCorrected, m, max(since, m.joined_on)) for m in members))
+async def at_version(conn: Connection, reach: Set[str], member_id: UUID, version: int) -> Member:
+    """The member a change is made to: 404 outside `reach`, 412 if she is no longer at `version`."""
+    member = await queries.record(conn, reach, member_id)
+    if member.version != version:
+        raise Stale
+    return member
+
+
+async def update(conn: Connection, member: Member, event: type[Event], since: date) -> MemberOut:
+    """Write a member's next version; 412 if another was written meanwhile."""
+    if not await journal.record(conn, member.fact(event, since), UPDATE, *member.row(), member.version - 1):
+        raise Stale
+    return member.on(today())
+
+
+async def take_poverty_status(conn: Connection, household: UUID, home: Sequence[HouseholdSpell], since: date) -> None:
+    """Carry a household's statuses to the members in it, each with an event of its own if it changes."""
+    news = [
+        after
+        for member in await queries.of_household(conn, household)
+        if (after := member.next(timeline.with_poverty(member.timeline, {household: home}))).timeline != member.timeline
+    ]
+    await conn.executemany(UPDATE, [(*member.row(), member.version - 1) for member in news])
+    await journal.append(conn, *(m.fact(MemberCorrected, max(since, m.timeline[0].since)) for m in news))
 
 
 def _parsed(item: dict[str, object], language: str) -> MemberIn | list[FaultOut]:
@@ -152,7 +174,7 @@ def _spoken(faults: Sequence[Fault], language: str) -> list[FaultOut]:
 
 def _faults(body: MemberIn | MemberOut, places: Places) -> list[Fault]:
     """Every rule of domain that the row breaks."""
-    branch, home = places[0].get(body.branch), places[1].get(body.household) if body.household else None
+    branch, home = places.branches.get(body.branch), places.homes.get(body.household) if body.household else None
     found = []
     if branch is None:
         found.append(Fault("/branch", "unknown", Text("Không có chi hội này", "There is no such branch")))
@@ -160,7 +182,7 @@ def _faults(body: MemberIn | MemberOut, places: Places) -> list[Fault]:
         found.append(Fault("/branch", "closed", Text("Chi hội đã đóng", "The branch is closed")))
     if body.household and home is None:
         found.append(Fault("/household", "unknown", Text("Không có hộ này", "There is no such household")))
-    elif home and branch and home["unit"] != branch["unit"]:
+    elif home and branch and home[-1].unit != branch["unit"]:
         found.append(Fault("/household", "elsewhere", Text("Hộ ở xã, phường khác", "In another commune")))
     if body.joined_on > today():
         found.append(Fault("/joined_on", "future", Text("Không được ở tương lai", "May not lie in the future")))
@@ -171,42 +193,14 @@ def _faults(body: MemberIn | MemberOut, places: Places) -> list[Fault]:
     return found
 
 
-def _enrolled(body: MemberIn, places: Places) -> MemberOut:
-    home = places[1].get(body.household) if body.household else None
-    return MemberOut(
-        id=journal.new_id(),
-        unit=places[0][body.branch]["unit"],
-        ethnicity_system=SYSTEM,
+def _enrolled(body: MemberIn, places: Places) -> Member:
+    spell = MemberSpell(
+        since=body.joined_on,
+        cause="began",
+        unit=places.branches[body.branch]["unit"],
         status="active",
-        left_on=None,
-        leaving_reason=None,
-        poverty_status=home["poverty_status"] if home else None,
-        version=1,
-        recorded_at=journal.now(),
-        **body.model_dump(),
+        **body.model_dump(include={"branch", "household", "kind", "core", "ethnicity"}),
     )
-
-
-def _fact(event: type[Event], member: MemberOut, occurredon: date) -> journal.Fact:
-    data = event.model_validate(member, from_attributes=True)
-    return journal.Fact(data, member.id, member.version, occurredon, member.unit, member.branch)
-
-
-def _values(member: MemberOut) -> tuple[object, ...]:
-    """A member in the order of COLUMNS."""
-    values = member.model_dump()
-    return tuple(fold(member.name or "") if name == "name_folded" else values[name] for name in COLUMNS)
-
-
-async def _insert_many(conn: Connection, members: Sequence[MemberOut]) -> None:
-    """One COPY."""
-    if members:
-        await conn.copy_records_to_table("member", records=map(_values, members), columns=COLUMNS)
-
-
-async def _update(conn: Connection, member: MemberOut, version: int, event: type[Event], since: date) -> MemberOut:
-    """Write all fields of `member` over `version`."""
-    member = member.model_copy(update={"version": version + 1, "recorded_at": journal.now()})
-    if not await journal.record(conn, _fact(event, member, since), UPDATE, *_values(member), version):
-        raise Stale
-    return member
+    spells = timeline.with_poverty([spell], places.homes)
+    person = body.model_dump(include=set(PERSON))
+    return Member(id=journal.new_id(), version=1, recorded_at=journal.now(), timeline=spells, **person)

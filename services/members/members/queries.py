@@ -1,25 +1,52 @@
 """Reads of members."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Set
+from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
+from contracts.members import HouseholdSpell
+from services.chassis.clock import today
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, fold, page_of
+from services.members.members.record import Member
 from services.members.members.schemas import MemberOut, Status
+
+HOME = TypeAdapter(list[HouseholdSpell])
+
+
+class Places(NamedTuple):
+    """Where somebody may be a member: branches (unit, closed_on) and households (timelines), by id."""
+
+    branches: dict[UUID, Row]
+    homes: dict[UUID, list[HouseholdSpell]]
 
 
 def out(row: Row) -> MemberOut:
-    """A `member` row as the door shows it."""
+    """A `member` row as a list shows it: what holds today."""
     return MemberOut.model_validate(dict(row), extra="ignore")
 
 
-async def get(conn: Connection, reach: Set[str], member_id: UUID) -> MemberOut:
-    """One member inside `reach`, or 404."""
+async def record(conn: Connection, reach: Set[str], member_id: UUID) -> Member:
+    """One member inside `reach`, whole, or 404."""
     row = await conn.fetchrow("select * from member where id = $1 and unit = any($2)", member_id, list(reach))
     if row is None:
         raise NotFound
-    return out(row)
+    return Member.of(row)
+
+
+async def of_household(conn: Connection, household: UUID) -> list[Member]:
+    """The members in a household, their rows locked until the transaction ends."""
+    rows = await conn.fetch("select * from member where household = $1 order by id for update", household)
+    return [Member.of(row) for row in rows]
+
+
+async def get(conn: Connection, reach: Set[str], member_id: UUID, on: date | None = None) -> MemberOut:
+    """One member inside `reach` as of a day (today by default), or 404."""
+    return (await record(conn, reach, member_id)).on(on or today())
 
 
 async def find(
@@ -57,27 +84,23 @@ async def find(
     return Page(items=[out(row) for row in page], next_cursor=following)
 
 
-async def places(
-    conn: Connection, reach: Set[str], branches: Sequence[UUID], households: Sequence[UUID]
-) -> tuple[dict[UUID, Row], dict[UUID, Row]]:
-    """The branches (unit, closed_on) and households (unit, poverty_status) inside `reach`, by id; one round trip.
+async def places(conn: Connection, reach: Set[str], branches: Collection[UUID], households: Collection[UUID]) -> Places:
+    """The branches and households inside `reach`, in one round trip.
 
     Branches are locked against being closed until the transaction ends.
     """
     rows = await conn.fetch(
         """
         with found as (select id, unit, closed_on from branch where id = any($1) order by id for share)
-        select true as is_branch, id, unit, closed_on, null as poverty_status from found
+        select id, unit, closed_on, null as timeline from found
         union all
-        select false, id, unit, null,
-               (select status from household_poverty where household = household.id order by year desc limit 1)
-        from household where id = any($2)
+        select id, unit, null, timeline from household where id = any($2)
         """,
-        branches,
-        households,
+        list(branches),
+        list(households),
     )
     inside = [row for row in rows if row["unit"] in reach]
-    return (
-        {row["id"]: row for row in inside if row["is_branch"]},
-        {row["id"]: row for row in inside if not row["is_branch"]},
+    return Places(
+        {row["id"]: row for row in inside if row["timeline"] is None},
+        {row["id"]: HOME.validate_json(row["timeline"]) for row in inside if row["timeline"] is not None},
     )

@@ -21,6 +21,7 @@ create table branch (
     kind        text not null check (kind in ('residential', 'sectoral')),
     opened_on   date not null,
     closed_on   date check (closed_on >= opened_on),
+    timeline    json not null,
     version     integer not null,
     recorded_at timestamptz not null default now()
 );
@@ -33,20 +34,12 @@ create table household (
     branch      uuid not null references branch,
     address     text,
     registered_on date not null,
+    timeline    json not null,
     version     integer not null,
     recorded_at timestamptz not null default now()
 );
 create index household_unit on household (unit, id);
 create index household_branch on household (branch, id);
-
-create table household_poverty (
-    household   uuid not null references household,
-    year        smallint not null check (year between 1990 and 2100),
-    status      text not null check (status in ('poor', 'near_poor', 'newly_escaped', 'average', 'other')),
-    standard    text not null,
-    recorded_at timestamptz not null default now(),
-    primary key (household, year)
-);
 
 create table member (
     id               uuid primary key,
@@ -66,6 +59,8 @@ create table member (
     left_on          date check (left_on >= joined_on),
     leaving_reason   text,
     poverty_status   text,
+    timeline         json not null,
+    due_on           date,
     version          integer not null,
     recorded_at      timestamptz not null default now(),
     check ((status = 'active') = (left_on is null)),
@@ -73,5 +68,6 @@ create table member (
 );
 create index member_unit on member (unit, id);
 create index member_branch on member (branch, id);
+create index member_due on member (due_on) where due_on is not null;
 create index member_household on member (household) where household is not null;
 """

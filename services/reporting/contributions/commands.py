@@ -11,7 +11,7 @@ from uuid import UUID
 from contracts import units
 from services.chassis.db import Connection
 from services.chassis.entities import Change
-from services.reporting.contributions.rules import DISTINCT, Cell, contributions, falls_on
+from services.reporting.contributions.rules import DISTINCT, Cell, Place, contributions, falls_on
 from services.reporting.indicators.catalogue import catalogue
 
 CHANNEL = "danvan_applied"
@@ -83,17 +83,14 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
 def deltas(change: Change) -> Iterator[tuple[Cell, str, UUID | None, int]]:
     """The non-zero parts of `f(after) - f(before)` with the unit and branch they count in."""
     event = change.event
-    before = contributions(event.kind, change.before)
-    after = contributions(event.kind, change.after)
-    if before and (change.before_unit, change.before_branch) != (event.unit, event.branch):
-        for cell, value in before.items():
-            yield cell, change.before_unit or event.unit, change.before_branch, -value
-        before = {}
-    for cell, value in after.items():
-        if value != (was := before.pop(cell, 0)):
-            yield cell, event.unit, event.branch, value - was
-    for cell, value in before.items():
-        yield cell, event.unit, event.branch, -value
+    after = contributions(event.kind, change.after, Place(event.unit, event.branch))
+    before = contributions(event.kind, change.before, Place(change.before_unit or event.unit, change.before_branch))
+    for (cell, place), value in after.items():
+        if added := value - before.pop((cell, place), 0):
+            yield cell, *place, added
+    for (cell, place), value in before.items():
+        if value:
+            yield cell, *place, -value
 
 
 @lru_cache(maxsize=65_536)

@@ -1,21 +1,27 @@
 """What one entity's state adds to the figures: a pure function, so a figure is a sum and can be recounted.
 
-A change adds `f(after) - f(before)`. Each part falls on a day:
+A change adds `f(after) - f(before)`. Each part falls on a day and counts in a place:
 
-- a flow that carries its own day (`on`): joined, left, disbursed. Correcting the day moves it;
-- a stock, and the growth of a cumulative total: the day of the change, though not before `earliest`. A loan due on
-  day d contributes to overdue with `earliest = d + 1`, so overdue begins by date alone, and a repayment after d
-  lowers it on its own day.
+- what changes with time is a timeline of dated spells: a stock begins with a spell and ends with the next, a flow is
+  the passage from one to the other, each in the unit and branch of its spell. News of the past, of a transfer, of a
+  mistake puts every day right;
+- a loan's state is what it is now: the growth of its totals falls on the day of the change, though not before
+  `earliest`. A loan due on day d contributes to overdue with `earliest = d + 1`, so overdue begins by date alone, and a
+  repayment after d lowers it on its own day.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from contracts import catalog, units
 from contracts.event import Event
 
 KINH = "01"
+ESCAPED = {"newly_escaped", "average", "other"}
 DISTINCT = {"loans.disbursed_households", "loans.disbursed_households_by_programme"}
 """Measures of distinct entities in a period: summed from the log, never rolled up."""
 State = Mapping[str, Any]
@@ -34,61 +40,118 @@ class Cell(NamedTuple):
     previous: date | None = None
 
 
-Contributions = Iterator[tuple[Cell, int]]
-day = date.fromisoformat
+class Place(NamedTuple):
+    """The unit and branch something counts in."""
+
+    unit: str
+    branch: UUID | None
 
 
-def _member(state: State) -> Contributions:
-    ethnicity = ("ethnicity", state["ethnicity"])
-    born = ("birth_year", str(state.get("birth_year") or ""))
-    joined = day(state["joined_on"])
-    yield Cell("members.enrolled", (ethnicity, born), on=joined), 1
-    if state["status"] != "active":
-        yield (
-            Cell("members.left", (("leaving_reason", state.get("leaving_reason") or ""),), on=day(state["left_on"])),
-            1,
-        )
-        return
-    dims = (ethnicity, born, ("poverty_status", state.get("poverty_status") or ""), ("kind", state["kind"]))
-    yield Cell("members.active", dims, earliest=joined), 1
-    if ethnicity[1] != KINH:
-        yield Cell("members.minority", (ethnicity,), earliest=joined), 1
-    if state["core"]:
-        yield Cell("members.core", earliest=joined), 1
-    if state["kind"] == "honorary":
-        yield Cell("members.honorary", earliest=joined), 1
+Part = tuple[Cell, Place, int]
+Parts = Iterator[Part]
+Counted = tuple[str, tuple[tuple[str, str], ...]]
+"""A measure and breakdown that one spell counts in."""
+day = lru_cache(maxsize=65_536)(date.fromisoformat)
+branch_of = lru_cache(maxsize=65_536)(UUID)
 
 
-def _household(state: State) -> Contributions:
-    status = state.get("poverty_status") or ""
-    yield Cell("members.households", (("poverty_status", status),)), 1
-    if status == "poor":
-        yield Cell("members.households_poor"), 1
+def _place(spell: State) -> Place:
+    branch = spell.get("branch")
+    return Place(spell["unit"], branch_of(branch) if branch else None)
 
 
-def _branch(state: State) -> Contributions:
-    if state.get("closed_on") is None:
-        yield Cell("members.branches", (("kind", state["kind"]),), earliest=day(state["opened_on"])), 1
+def _stocks(timeline: list[State], counted: Callable[[State], Iterator[Counted]]) -> Parts:
+    """Each spell counts from its first day on, until the next begins."""
+    for number, spell in enumerate(timeline, 1):
+        place, since = _place(spell), day(spell["since"])
+        until = day(timeline[number]["since"]) if number < len(timeline) else None
+        for measure, dims in counted(spell):
+            yield Cell(measure, dims, since), place, 1
+            if until is not None:
+                yield Cell(measure, dims, until), place, -1
 
 
-def _loan(state: State) -> Contributions:
+def _member(state: State, _: Place) -> Parts:
+    timeline, born = state["timeline"], ("birth_year", str(state.get("birth_year") or ""))
+
+    def counted(spell: State) -> Iterator[Counted]:
+        if spell["status"] != "active":
+            return
+        ethnicity = ("ethnicity", spell["ethnicity"])
+        poverty = ("poverty_status", spell.get("poverty_status") or "")
+        yield "members.active", (ethnicity, born, poverty, ("kind", spell["kind"]))
+        if ethnicity[1] != KINH:
+            yield "members.minority", (ethnicity,)
+        if spell["core"]:
+            yield "members.core", ()
+        if spell["kind"] == "honorary":
+            yield "members.honorary", ()
+
+    yield from _stocks(timeline, counted)
+    if timeline:
+        dims = (("ethnicity", timeline[0]["ethnicity"]), born)
+        yield Cell("members.enrolled", dims, day(timeline[0]["since"])), _place(timeline[0]), 1
+    yield from _passages(timeline)
+
+
+def _passages(timeline: list[State]) -> Parts:
+    """Leaving, coming back, and moving from one commune to another."""
+    for before, spell in pairwise(timeline):
+        on = day(spell["since"])
+        if spell["cause"] == "ended" and before["status"] == "active":
+            reason = (("leaving_reason", spell.get("leaving_reason") or ""),)
+            yield Cell("members.left", reason, on), _place(before), 1
+        elif spell["cause"] == "resumed":
+            yield Cell("members.rejoined", (), on), _place(spell), 1
+        elif spell["cause"] == "moved" and before["unit"] != spell["unit"]:
+            yield Cell("members.transferred_out", (), on), _place(before), 1
+            yield Cell("members.transferred_in", (), on), _place(spell), 1
+
+
+def _household(state: State, _: Place) -> Parts:
+    timeline = state["timeline"]
+
+    def counted(spell: State) -> Iterator[Counted]:
+        status = spell.get("poverty_status") or ""
+        yield "members.households", (("poverty_status", status),)
+        if status == "poor":
+            yield "members.households_poor", ()
+
+    yield from _stocks(timeline, counted)
+    for before, spell in pairwise(timeline):
+        if before.get("poverty_status") in ("poor", "near_poor") and spell.get("poverty_status") in ESCAPED:
+            yield Cell("members.households_escaped_poverty", (), day(spell["since"])), _place(spell), 1
+
+
+def _branch(state: State, here: Place) -> Parts:
+    """A branch is its own place."""
+
+    def counted(spell: State) -> Iterator[Counted]:
+        if spell["open"]:
+            yield "members.branches", (("kind", spell["kind"]),)
+
+    for cell, place, value in _stocks(state["timeline"], counted):
+        yield cell, Place(place.unit, here.branch), value
+
+
+def _loan(state: State, here: Place) -> Parts:
     programme = ("programme", state["programme"])
     source = ("capital_source", state["capital_source"])
     if state["disbursed"]:
-        yield Cell("loans.disbursed_amount", (programme, source)), state["disbursed"]
+        yield Cell("loans.disbursed_amount", (programme, source)), here, state["disbursed"]
     if state["principal_repaid"]:
-        yield Cell("loans.collected_principal", (programme,)), state["principal_repaid"]
+        yield Cell("loans.collected_principal", (programme,)), here, state["principal_repaid"]
     if state["outstanding"]:
-        yield Cell("loans.outstanding", (programme, source)), state["outstanding"]
+        yield Cell("loans.outstanding", (programme, source)), here, state["outstanding"]
         if (due := day(state["due_on"])) < date.max:
-            yield Cell("loans.overdue", (programme,), earliest=due + timedelta(days=1)), state["outstanding"]
+            yield Cell("loans.overdue", (programme,), earliest=due + timedelta(days=1)), here, state["outstanding"]
 
 
-def _borrower(state: State) -> Contributions:
+def _borrower(state: State, here: Place) -> Parts:
     if state["outstanding"]:
-        yield Cell("loans.borrowers", (("poverty_status", state.get("poverty_status") or ""),)), 1
+        yield Cell("loans.borrowers", (("poverty_status", state.get("poverty_status") or ""),)), here, 1
         if overdue_from := state.get("overdue_from"):
-            yield Cell("loans.overdue_borrowers", earliest=day(overdue_from)), 1
+            yield Cell("loans.overdue_borrowers", earliest=day(overdue_from)), here, 1
     days: dict[str, set[str]] = {"": set()}
     for disbursement in state["disbursements"]:
         days[""].add(disbursement["on"])
@@ -98,11 +161,11 @@ def _borrower(state: State) -> Contributions:
         dims = (("programme", programme),) if programme else ()
         previous = None
         for current in map(day, sorted(on)):
-            yield Cell(measure, dims, on=current, previous=previous), 1
+            yield Cell(measure, dims, on=current, previous=previous), here, 1
             previous = current
 
 
-KINDS: dict[str, Callable[[State], Contributions]] = {
+KINDS: dict[str, Callable[[State, Place], Parts]] = {
     "members.member": _member,
     "members.household": _household,
     "members.branch": _branch,
@@ -112,25 +175,27 @@ KINDS: dict[str, Callable[[State], Contributions]] = {
 
 
 def read(raw: bytes) -> Event:
-    """An event that can be counted. Raises ValueError where its contract fails, or its unit is not on the map in use.
+    """An event that can be counted. Raises ValueError where its contract fails, or its units are not on the map in use.
 
     What cannot be read is parked, and counted by a redrive once a reader with the newer map or contract runs.
     """
     event = catalog.read(raw)
-    unit = units.current().get(event.unit)
-    if unit is None:
-        raise ValueError(f"unit {event.unit} is not on the map")
-    if unit.parent is None and event.kind in KINDS:
-        raise ValueError(f"unit {event.unit} is a province: {event.kind} counts in a commune")
+    if event.kind in KINDS:
+        for code in {event.unit, *(spell["unit"] for spell in event.data.get("timeline", ()))}:
+            unit = units.current().get(code)
+            if unit is None:
+                raise ValueError(f"unit {code} is not on the map")
+            if unit.parent is None:
+                raise ValueError(f"unit {code} is a province: {event.kind} counts in a commune")
     return event
 
 
-def contributions(kind: str, state: State | None) -> dict[Cell, int]:
-    """What an entity of `kind` in `state` contributes; nothing for no state or a kind without figures."""
-    found: dict[Cell, int] = {}
+def contributions(kind: str, state: State | None, here: Place) -> dict[tuple[Cell, Place], int]:
+    """What an entity of `kind` in `state` contributes, where it does not say itself in `here`."""
+    found: dict[tuple[Cell, Place], int] = {}
     if state is not None and kind in KINDS:
-        for cell, value in KINDS[kind](state):
-            found[cell] = found.get(cell, 0) + value
+        for cell, place, value in KINDS[kind](state, here):
+            found[cell, place] = found.get((cell, place), 0) + value
     return found
 
 
