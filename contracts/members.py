@@ -107,10 +107,95 @@ class HouseholdStatusSet(HouseholdState):
     TYPE: ClassVar[str] = "vn.danvan.members.household.status_set.v1"
 
 
+class GroupSpell(Spell):
+    """A group in one branch, open or closed."""
+
+    branch: UUID
+    open: bool
+
+
+class GroupState(Data):
+    """A group (*tổ*) of a branch."""
+
+    timeline: Annotated[list[GroupSpell], Ordered, Field(min_length=1)]
+
+
+class GroupCreated(GroupState):
+    """A group was formed."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.group.created.v1"
+
+
+class GroupCorrected(GroupState):
+    """A group's record was put right, from its beginning."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.group.corrected.v1"
+
+
+class GroupClosed(GroupState):
+    """A group closed."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.group.closed.v1"
+
+
+class PopulationSpell(Spell):
+    """How many women of 18 and over a commune declares."""
+
+    women_18: Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class PopulationState(Data):
+    """The women of a commune, as declared from time to time."""
+
+    timeline: Annotated[list[PopulationSpell], Ordered, Field(min_length=1)]
+
+
+class PopulationDeclared(PopulationState):
+    """A commune declared how many women live there."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.population.declared.v1"
+
+
+Level = Literal["province", "commune", "branch", "group"]
+Position = Literal[
+    "president",
+    "vice_president",
+    "standing_committee",
+    "executive_committee",
+    "inspection",
+    "head",
+    "deputy",
+]
+
+
+class OfficerRole(BaseModel):
+    """An office that a member holds where she is a member, from `since` to the day before `until`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: UUID
+    level: Level
+    position: Position
+    place: str = Field(pattern=r"^[0-9a-f@-]{2,36}$", description="Key of the unit, or id of the branch or group")
+    since: date
+    until: date | None = None
+
+
+class Fee(BaseModel):
+    """Her membership fee of one year."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    year: Annotated[int, Field(ge=1990, le=2100)]
+    standing: Literal["paid", "exempt"]
+    on: date = Field(description="When it was paid, or the exemption given")
+
+
 class MemberSpell(Spell):
     """A member of one branch as she was, or, once she left, where she had been."""
 
     branch: UUID
+    group: UUID | None = None
     household: UUID | None = None
     status: Literal["active", "left", "deceased"]
     leaving_reason: LeavingReason | None = None
@@ -126,6 +211,8 @@ class MemberState(Data):
     ethnicity_system: Literal["1979", "2008"]
     birth_year: Annotated[int, Field(ge=1900, le=2100)] | None = None
     timeline: Annotated[list[MemberSpell], Ordered]
+    roles: list[OfficerRole] = Field([])
+    fees: list[Fee] = Field([])
 
 
 class MemberEnrolled(MemberState):
@@ -146,8 +233,22 @@ class MemberLeft(MemberState):
     TYPE: ClassVar[str] = "vn.danvan.members.member.left.v1"
 
 
+class MemberRolesChanged(MemberState):
+    """A member took up, left or was put right in an office."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.member.roles_changed.v1"
+
+
+class MemberFeesChanged(MemberState):
+    """A member paid the fee of a year, was exempted, or that was put right."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.member.fees_changed.v1"
+
+
 STATES: dict[str, type[Data]] = {
     "members.branch": BranchState,
+    "members.group": GroupState,
+    "members.population": PopulationState,
     "members.household": HouseholdState,
     "members.member": MemberState,
 }
@@ -158,7 +259,13 @@ EVENTS: tuple[type[Data], ...] = (
     HouseholdCreated,
     HouseholdCorrected,
     HouseholdStatusSet,
+    GroupCreated,
+    GroupCorrected,
+    GroupClosed,
+    PopulationDeclared,
     MemberEnrolled,
     MemberCorrected,
     MemberLeft,
+    MemberRolesChanged,
+    MemberFeesChanged,
 )

@@ -6,13 +6,20 @@ from services.chassis import relay
 from services.chassis.app import Service
 from services.chassis.feed import feed_router
 from services.members.branches import api as branches
+from services.members.fees import api as fees
+from services.members.groups import api as groups
 from services.members.households import api as households
 from services.members.members import api as members
+from services.members.populations import api as populations
+from services.members.roles import api as roles
 from services.members.units import api as units
 
 SERVICE = Service(
     name="members",
-    routers=[members.router, households.router, branches.router, units.router, feed_router("members")],
+    routers=[
+        *(members.router, households.router, branches.router, groups.router, units.router, populations.router),
+        *(roles.router, roles.of_member, fees.router, fees.of_member, feed_router("members")),
+    ],
     migrations=Path(__file__).parent / "migrations",
     processes={"relay": lambda settings: relay.run(settings, "members")},
 )

@@ -26,6 +26,9 @@ from tests.reporting.states import (
 )
 
 MEMBER = member_state(spell("2021-05-10"))
+PLACE = {"unit": UNITS[0], "branch": str(BRANCHES[0])}
+HEAD = {"id": str(UUID(int=8)), "level": "branch", "position": "head", "place": PLACE["branch"], "since": "2022-01-01"}
+PRESIDENT = {**HEAD, "level": "commune", "position": "president", "place": UNITS[0], "since": "2023-01-01"}
 LOAN = {
     "borrower": str(BRANCHES[0]),
     "programme": "job_creation",
@@ -97,6 +100,16 @@ def loan(repaid: int = 0, **fields: Any) -> dict[str, Any]:
             "members.household",
             household_state(("2020-01-01", "near_poor"), ("2022-01-01", "newly_escaped")),
             {"members.households", "members.households_escaped_poverty"},
+        ),
+        (
+            "members.group",
+            {"timeline": [{"since": "2012-01-01", "cause": "began", **PLACE, "open": True}]},
+            {"members.groups"},
+        ),
+        (
+            "members.population",
+            {"timeline": [{"since": "2025-01-01", "cause": "changed", "unit": UNITS[0], "women_18": 5_000}]},
+            {"members.women_18"},
         ),
         ("members.branch", branch_state("2010-01-01"), {"members.branches"}),
         ("members.branch", branch_state("2010-01-01", "2010-01-01"), set()),
@@ -205,6 +218,48 @@ def test_each_state_counts_in_these_measures(kind: str, state: dict[str, Any], m
 def test_each_part_falls_on_its_day(kind: str, measure: str, steps: list[Step], expected: dict[str, int]) -> None:
     """Overdue by date alone, paid late, extended before and after; news of the past; days put right."""
     assert added(kind, steps, measure) == expected
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        ([HEAD], {"2022-01-01": 1, "2024-01-01": -1}),
+        ([{**HEAD, "until": "2023-01-01"}], {"2022-01-01": 1, "2023-01-01": -1}),
+        ([HEAD, PRESIDENT], {"2022-01-01": 1, "2025-06-01": -1}),
+        ([{**PRESIDENT, "place": "22", "level": "province"}], {"2023-01-01": 1, "2025-06-01": -1}),
+    ],
+)
+def test_an_officer_counts_once_where_she_is_a_member(roles: list[dict[str, Any]], expected: dict[str, int]) -> None:
+    """By person, while she is a member of the place; she moves to another branch in 2024 and leaves in 2025."""
+    timeline = [
+        spell("2021-05-10"),
+        spell("2024-01-01", "moved", branch=str(BRANCHES[2])),
+        spell("2025-06-01", "ended", status="left", branch=str(BRANCHES[2])),
+    ]
+    state = {**member_state(*timeline), "roles": roles}
+    assert added("members.member", [("2021-05-10", state)], "members.officers") == expected
+
+
+@pytest.mark.parametrize(
+    ("fees", "expected"),
+    [
+        ([(2023, "paid", "2023-03-08")], {"2023-03-08": 1, "2024-01-01": -1}),
+        ([(2023, "paid", "2022-12-01")], {"2023-01-01": 1, "2024-01-01": -1}),
+        ([(2023, "exempt", "2023-03-08")], {}),
+        ([(2023, "paid", "2024-02-01")], {}),
+        (
+            [(2023, "paid", "2023-01-01"), (2024, "paid", "2024-02-01")],
+            {"2023-01-01": 1, "2024-01-01": -1, "2024-02-01": 1, "2024-06-01": -1},
+        ),
+    ],
+)
+def test_who_paid_counts_within_the_year_while_a_member(
+    fees: list[tuple[int, str, str]], expected: dict[str, int]
+) -> None:
+    """From the payment, or the year's first day, to the year's end or her leaving in June 2024."""
+    timeline = [spell("2021-05-10"), spell("2024-06-01", "ended", status="left")]
+    state = member_state(*timeline) | {"fees": [{"year": y, "standing": s, "on": on} for y, s, on in fees]}
+    assert added("members.member", [("2021-05-10", state)], "members.fee_paid") == expected
 
 
 received = st.lists(st.integers(0, 40), max_size=10)

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from contracts import ethnicities
-from contracts.members import HouseholdSpell, MemberCorrected, MemberEnrolled, MemberLeft, MemberSpell
+from contracts.members import HouseholdSpell, MemberCorrected, MemberEnrolled, MemberLeft, MemberSpell, MemberState
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection
@@ -16,7 +16,7 @@ from services.chassis.errors import Conflict, Fault, FaultOut, Stale, Text, Unpr
 from services.members import timeline
 from services.members.members import queries
 from services.members.members.queries import Places
-from services.members.members.record import COLUMNS, INSERT, UPDATE, Event, Member
+from services.members.members.record import COLUMNS, INSERT, UPDATE, Member
 from services.members.members.schemas import (
     BatchIn,
     BatchOut,
@@ -29,12 +29,12 @@ from services.members.members.schemas import (
 
 AHEAD = timedelta(days=366)
 """How far in the future a change may be recorded."""
-DATED, PERSON = ("household", "ethnicity", "kind", "core"), ("name", "birth_date", "birth_year")
+DATED, PERSON = ("group", "household", "ethnicity", "kind", "core"), ("name", "birth_date", "birth_year")
 
 
 async def enrol(conn: Connection, reach: Set[str], body: MemberIn) -> MemberOut:
     """Enrol a member in a branch. 422 names each field at fault; a place outside `reach` does not exist."""
-    places = await queries.places(conn, reach, [body.branch], [body.household] if body.household else [])
+    places = await queries.places(conn, reach, [body.branch], _given(body.household), _given(body.group))
     if faults := _faults(body, places):
         raise Unprocessable(faults=faults)
     member = _enrolled(body, places)
@@ -51,6 +51,7 @@ async def enrol_many(conn: Connection, reach: Set[str], body: BatchIn, language:
         reach,
         list({row.branch for row in wanted}),
         list({row.household for row in wanted if row.household}),
+        list({row.group for row in wanted if row.group}),
     )
     members: list[Member] = []
     verdicts: list[VerdictOut] = []
@@ -80,7 +81,7 @@ async def correct(conn: Connection, reach: Set[str], member_id: UUID, version: i
     now = before.on(body.effective_on or today())
     wanted = now.model_copy(update=given)
     homes = {home for home in (wanted.household, *(spell.household for spell in before.timeline)) if home}
-    places = await queries.places(conn, reach, [now.branch], homes)
+    places = await queries.places(conn, reach, [now.branch], homes, _given(wanted.group))
     spells, faults = _corrected(before, now, body, given)
     faults += _faults(wanted, places)
     if faults:
@@ -98,11 +99,14 @@ def _corrected(
     spells, faults = before.timeline, []
     dated = {name: given[name] for name in DATED if name in given}
     if body.effective_on is None:
-        home = {"household": dated.pop("household")} if "household" in dated else {}
+        here = {name: dated.pop(name) for name in ("group", "household") if name in dated}
         spells = timeline.put_right(spells, **dated)
-        spells = [
-            s.model_copy(update=home) if (s.unit, s.household) == (now.unit, now.household) else s for s in spells
-        ]
+        for name, value in here.items():
+            place = (now.branch, getattr(now, name))
+            spells = [
+                spell.model_copy(update={name: value}) if (spell.branch, getattr(spell, name)) == place else spell
+                for spell in spells
+            ]
     elif not now.joined_on <= body.effective_on <= today() + AHEAD:
         text = Text("Ngoài thời gian là hội viên", "Outside the time of membership")
         faults.append(Fault("/effective_on", "outside", text))
@@ -142,7 +146,7 @@ async def at_version(conn: Connection, reach: Set[str], member_id: UUID, version
     return member
 
 
-async def update(conn: Connection, member: Member, event: type[Event], since: date) -> MemberOut:
+async def update(conn: Connection, member: Member, event: type[MemberState], since: date) -> MemberOut:
     """Write a member's next version; 412 if another was written meanwhile."""
     if not await journal.record(conn, member.fact(event, since), UPDATE, *member.row(), member.version - 1):
         raise Stale
@@ -184,6 +188,9 @@ def _faults(body: MemberIn | MemberOut, places: Places) -> list[Fault]:
         found.append(Fault("/household", "unknown", Text("Không có hộ này", "There is no such household")))
     elif home and branch and home[-1].unit != branch["unit"]:
         found.append(Fault("/household", "elsewhere", Text("Hộ ở xã, phường khác", "In another commune")))
+    if body.group and (places.groups.get(body.group) or {"branch": None})["branch"] != body.branch:
+        text = Text("Chi hội không có tổ đang hoạt động này", "The branch has no such open group")
+        found.append(Fault("/group", "unknown", text))
     if body.joined_on > today():
         found.append(Fault("/joined_on", "future", Text("Không được ở tương lai", "May not lie in the future")))
     if body.birth_year and body.birth_year > body.joined_on.year:
@@ -193,13 +200,17 @@ def _faults(body: MemberIn | MemberOut, places: Places) -> list[Fault]:
     return found
 
 
+def _given(place: UUID | None) -> list[UUID]:
+    return [place] if place else []
+
+
 def _enrolled(body: MemberIn, places: Places) -> Member:
     spell = MemberSpell(
         since=body.joined_on,
         cause="began",
         unit=places.branches[body.branch]["unit"],
         status="active",
-        **body.model_dump(include={"branch", "household", "kind", "core", "ethnicity"}),
+        **body.model_dump(include={"branch", "group", "household", "kind", "core", "ethnicity"}),
     )
     spells = timeline.with_poverty([spell], places.homes)
     person = body.model_dump(include=set(PERSON))

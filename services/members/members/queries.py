@@ -19,10 +19,11 @@ HOME = TypeAdapter(list[HouseholdSpell])
 
 
 class Places(NamedTuple):
-    """Where somebody may be a member: branches (unit, closed_on) and households (timelines), by id."""
+    """Where one may be a member, by id: branches (unit, closed_on), households (timelines), open groups (branch)."""
 
     branches: dict[UUID, Row]
     homes: dict[UUID, list[HouseholdSpell]]
+    groups: dict[UUID, Row]
 
 
 def out(row: Row) -> MemberOut:
@@ -41,6 +42,14 @@ async def record(conn: Connection, reach: Set[str], member_id: UUID) -> Member:
 async def of_household(conn: Connection, household: UUID) -> list[Member]:
     """The members in a household, their rows locked until the transaction ends."""
     rows = await conn.fetch("select * from member where household = $1 order by id for update", household)
+    return [Member.of(row) for row in rows]
+
+
+async def locked(conn: Connection, reach: Set[str], ids: Collection[UUID]) -> list[Member]:
+    """These members inside `reach`, their rows locked until the transaction ends."""
+    rows = await conn.fetch(
+        "select * from member where id = any($1) and unit = any($2) order by id for update", list(ids), list(reach)
+    )
     return [Member.of(row) for row in rows]
 
 
@@ -84,23 +93,34 @@ async def find(
     return Page(items=[out(row) for row in page], next_cursor=following)
 
 
-async def places(conn: Connection, reach: Set[str], branches: Collection[UUID], households: Collection[UUID]) -> Places:
-    """The branches and households inside `reach`, in one round trip.
+async def places(
+    conn: Connection,
+    reach: Set[str],
+    branches: Collection[UUID],
+    households: Collection[UUID],
+    groups: Collection[UUID] = (),
+) -> Places:
+    """The branches, households and open groups inside `reach`, in one round trip.
 
-    Branches are locked against being closed until the transaction ends.
+    Branches and groups are locked against being closed until the transaction ends.
     """
     rows = await conn.fetch(
         """
-        with found as (select id, unit, closed_on from branch where id = any($1) order by id for share)
-        select id, unit, closed_on, null as timeline from found
+        with found as (select id, unit, closed_on from branch where id = any($1) order by id for share),
+             parts as (select id, unit, branch from member_group where id = any($3) and closed_on is null for share)
+        select 'branch' as kind, id, unit, closed_on, null::uuid as branch, null as timeline from found
         union all
-        select id, unit, null, timeline from household where id = any($2)
+        select 'home', id, unit, null, branch, timeline from household where id = any($2)
+        union all
+        select 'group', id, unit, null, branch, null from parts
         """,
         list(branches),
         list(households),
+        list(groups),
     )
     inside = [row for row in rows if row["unit"] in reach]
     return Places(
-        {row["id"]: row for row in inside if row["timeline"] is None},
-        {row["id"]: HOME.validate_json(row["timeline"]) for row in inside if row["timeline"] is not None},
+        {row["id"]: row for row in inside if row["kind"] == "branch"},
+        {row["id"]: HOME.validate_json(row["timeline"]) for row in inside if row["kind"] == "home"},
+        {row["id"]: row for row in inside if row["kind"] == "group"},
     )

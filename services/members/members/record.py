@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
-from contracts.members import MemberCorrected, MemberEnrolled, MemberLeft, MemberSpell
+from contracts.members import Fee, MemberSpell, MemberState, OfficerRole
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Row
@@ -16,18 +16,18 @@ from services.chassis.paging import fold
 from services.members import timeline
 from services.members.members.schemas import MemberOut
 
-Event = MemberEnrolled | MemberCorrected | MemberLeft
-TIMELINE = TypeAdapter(list[MemberSpell])
+TIMELINE, ROLES, FEES = TypeAdapter(list[MemberSpell]), TypeAdapter(list[OfficerRole]), TypeAdapter(list[Fee])
 COLUMNS = (
-    *("id", "name", "name_folded", "birth_date", "birth_year", "ethnicity_system", "timeline", "due_on", "version"),
-    *("recorded_at", "unit", "branch", "household", "ethnicity", "kind", "core", "joined_on", "status", "left_on"),
-    *("leaving_reason", "poverty_status"),
+    *("id", "name", "name_folded", "birth_date", "birth_year", "ethnicity_system", "timeline", "roles", "fees"),
+    *("due_on", "version", "recorded_at", "unit", "branch", "group", "household", "ethnicity", "kind", "core"),
+    *("joined_on", "status", "left_on", "leaving_reason", "poverty_status"),
 )
 """What is kept; from `unit` on, what the timeline says today, kept for lists."""
 _PLACES = ", ".join(f"${number}" for number in range(1, len(COLUMNS) + 1))
-INSERT = f"insert into member ({', '.join(COLUMNS)}) values ({_PLACES}) returning 1"  # noqa: S608  # own names
+_NAMES = ", ".join(f'"{column}"' for column in COLUMNS)
+INSERT = f"insert into member ({_NAMES}) values ({_PLACES}) returning 1"  # noqa: S608  # own names
 UPDATE = (
-    f"update member set ({', '.join(COLUMNS)}) = ({_PLACES})"  # noqa: S608  # own names
+    f"update member set ({_NAMES}) = ({_PLACES})"  # noqa: S608  # own names
     f" where id = $1 and version = ${len(COLUMNS) + 1} returning 1"
 )
 
@@ -41,13 +41,16 @@ class Member(BaseModel):
     birth_year: int | None
     ethnicity_system: Literal["1979"] = "1979"
     timeline: list[MemberSpell]
+    roles: list[OfficerRole] = []
+    fees: list[Fee] = []
     version: int
     recorded_at: datetime
 
     @classmethod
     def of(cls, row: Row) -> Self:
         """A `member` row."""
-        return cls.model_validate({**dict(row), "timeline": TIMELINE.validate_json(row["timeline"])})
+        kept: dict[str, TypeAdapter[Any]] = {"timeline": TIMELINE, "roles": ROLES, "fees": FEES}
+        return cls.model_validate({**dict(row), **{name: kind.validate_json(row[name]) for name, kind in kept.items()}})
 
     def on(self, day: date) -> MemberOut:
         """As the door shows it, as of a day."""
@@ -58,7 +61,7 @@ class Member(BaseModel):
             left = next(s.since for s in self.timeline if s.status != "active" and s.since >= first.since)
         return MemberOut(
             **spell.model_dump(exclude={"since", "cause"}),
-            **self.model_dump(exclude={"timeline"}),
+            **self.model_dump(exclude={"timeline", "roles", "fees"}),
             joined_on=first.since,
             left_on=left,
         )
@@ -68,16 +71,20 @@ class Member(BaseModel):
         now = today()
         values = self.on(now).model_dump() | {
             "name_folded": fold(self.name),
-            "timeline": to_json(self.timeline).decode(),
+            **{name: to_json(getattr(self, name)).decode() for name in ("timeline", "roles", "fees")},
             "due_on": timeline.next_after(self.timeline, now),
         }
         return tuple(values[name] for name in COLUMNS)
 
-    def fact(self, event: type[Event], occurredon: date) -> journal.Fact:
+    def fact(self, event: type[MemberState], occurredon: date) -> journal.Fact:
         """The event that tells this state."""
         spell = timeline.nearest(self.timeline, today())
         data = event.model_construct(
-            ethnicity_system=self.ethnicity_system, birth_year=self.birth_year, timeline=self.timeline
+            ethnicity_system=self.ethnicity_system,
+            birth_year=self.birth_year,
+            timeline=self.timeline,
+            roles=self.roles,
+            fees=self.fees,
         )
         return journal.Fact(data, self.id, self.version, occurredon, spell.unit, spell.branch)
 

@@ -43,6 +43,7 @@ class MemberIn(Birth):
     model_config = ConfigDict(extra="forbid")
 
     branch: UUID
+    group: UUID | None = None
     household: UUID | None = None
     name: Name
     ethnicity: Ethnicity = "01"
@@ -60,6 +61,7 @@ class MemberPatch(Birth):
 
     model_config = ConfigDict(extra="forbid")
 
+    group: UUID | None = None
     household: UUID | None = None
     name: Name | None = None
     ethnicity: Ethnicity | None = None
@@ -84,6 +86,7 @@ class MemberOut(BaseModel):
     id: UUID
     unit: str
     branch: UUID
+    group: UUID | None
     household: UUID | None
     name: str | None
     birth_date: date | None

@@ -10,7 +10,7 @@ A change adds `f(after) - f(before)`. Each part falls on a day and counts in a p
   repayment after d lowers it on its own day.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -21,6 +21,7 @@ from contracts import catalog, units
 from contracts.event import Event
 
 KINH = "01"
+LEVELS, FOR_EVER = ("province", "commune", "branch", "group"), "9999-12-31"
 ESCAPED = {"newly_escaped", "average", "other"}
 DISTINCT = {"loans.disbursed_households", "loans.disbursed_households_by_programme"}
 """Measures of distinct entities in a period: summed from the log, never rolled up."""
@@ -49,8 +50,8 @@ class Place(NamedTuple):
 
 Part = tuple[Cell, Place, int]
 Parts = Iterator[Part]
-Counted = tuple[str, tuple[tuple[str, str], ...]]
-"""A measure and breakdown that one spell counts in."""
+Counted = tuple[str, tuple[tuple[str, str], ...], int]
+"""A measure and breakdown that one spell counts in, and how much."""
 day = lru_cache(maxsize=65_536)(date.fromisoformat)
 branch_of = lru_cache(maxsize=65_536)(UUID)
 
@@ -65,10 +66,20 @@ def _stocks(timeline: list[State], counted: Callable[[State], Iterator[Counted]]
     for number, spell in enumerate(timeline, 1):
         place, since = _place(spell), day(spell["since"])
         until = day(timeline[number]["since"]) if number < len(timeline) else None
-        for measure, dims in counted(spell):
-            yield Cell(measure, dims, since), place, 1
+        for measure, dims, value in counted(spell):
+            yield Cell(measure, dims, since), place, value
             if until is not None:
-                yield Cell(measure, dims, until), place, -1
+                yield Cell(measure, dims, until), place, -value
+
+
+def _split(timeline: list[State], days: Iterable[str]) -> list[State]:
+    """The same with a spell beginning on each of these days."""
+    cut = [*timeline, *({**spell, "since": on} for on in days if (spell := _at(timeline, on)) is not None)]
+    return sorted(cut, key=lambda spell: str(spell["since"]))
+
+
+def _at(timeline: list[State], on: str) -> State | None:
+    return next((spell for spell in reversed(timeline) if spell["since"] <= on), None)
 
 
 def _member(state: State, _: Place) -> Parts:
@@ -79,19 +90,55 @@ def _member(state: State, _: Place) -> Parts:
             return
         ethnicity = ("ethnicity", spell["ethnicity"])
         poverty = ("poverty_status", spell.get("poverty_status") or "")
-        yield "members.active", (ethnicity, born, poverty, ("kind", spell["kind"]))
+        yield "members.active", (ethnicity, born, poverty, ("kind", spell["kind"])), 1
         if ethnicity[1] != KINH:
-            yield "members.minority", (ethnicity,)
+            yield "members.minority", (ethnicity,), 1
         if spell["core"]:
-            yield "members.core", ()
+            yield "members.core", (), 1
         if spell["kind"] == "honorary":
-            yield "members.honorary", ()
+            yield "members.honorary", (), 1
 
     yield from _stocks(timeline, counted)
     if timeline:
         dims = (("ethnicity", timeline[0]["ethnicity"]), born)
         yield Cell("members.enrolled", dims, day(timeline[0]["since"])), _place(timeline[0]), 1
     yield from _passages(timeline)
+    if roles := state.get("roles"):
+        yield from _officer(timeline, roles)
+    if fees := state.get("fees"):
+        yield from _fees(timeline, fees)
+
+
+def _officer(timeline: list[State], roles: list[State]) -> Parts:
+    """An officer counts once, at the highest level of the offices she holds where she is a member."""
+
+    def counted(spell: State) -> Iterator[Counted]:
+        here = {units.province_of(spell["unit"]), spell["unit"], spell["branch"], spell.get("group")}
+        levels = {
+            role["level"]
+            for role in roles
+            if role["since"] <= spell["since"] < (role.get("until") or FOR_EVER) and role["place"] in here
+        }
+        if levels and spell["status"] == "active":
+            yield "members.officers", (("level", min(levels, key=LEVELS.index)),), 1
+
+    days = {on for role in roles for on in (role["since"], role.get("until")) if on}
+    yield from _stocks(_split(timeline, days), counted)
+
+
+def _fees(timeline: list[State], fees: list[State]) -> Parts:
+    """Who has paid counts from then, or from the year's first day, to the year's end while she is a member."""
+    paid = [
+        (max(fee["on"], f"{fee['year']}-01-01"), f"{fee['year'] + 1}-01-01")
+        for fee in fees
+        if fee["standing"] == "paid"
+    ]
+
+    def counted(spell: State) -> Iterator[Counted]:
+        if spell["status"] == "active" and any(first <= spell["since"] < after for first, after in paid):
+            yield "members.fee_paid", (), 1
+
+    yield from _stocks(_split(timeline, {on for span in paid for on in span}), counted)
 
 
 def _passages(timeline: list[State]) -> Parts:
@@ -113,9 +160,9 @@ def _household(state: State, _: Place) -> Parts:
 
     def counted(spell: State) -> Iterator[Counted]:
         status = spell.get("poverty_status") or ""
-        yield "members.households", (("poverty_status", status),)
+        yield "members.households", (("poverty_status", status),), 1
         if status == "poor":
-            yield "members.households_poor", ()
+            yield "members.households_poor", (), 1
 
     yield from _stocks(timeline, counted)
     for before, spell in pairwise(timeline):
@@ -128,7 +175,7 @@ def _branch(state: State, here: Place) -> Parts:
 
     def counted(spell: State) -> Iterator[Counted]:
         if spell["open"]:
-            yield "members.branches", (("kind", spell["kind"]),)
+            yield "members.branches", (("kind", spell["kind"]),), 1
 
     for cell, place, value in _stocks(state["timeline"], counted):
         yield cell, Place(place.unit, here.branch), value
@@ -165,10 +212,27 @@ def _borrower(state: State, here: Place) -> Parts:
             previous = current
 
 
+def _group(state: State, _: Place) -> Parts:
+    def counted(spell: State) -> Iterator[Counted]:
+        if spell["open"]:
+            yield "members.groups", (), 1
+
+    yield from _stocks(state["timeline"], counted)
+
+
+def _population(state: State, _: Place) -> Parts:
+    def counted(spell: State) -> Iterator[Counted]:
+        yield "members.women_18", (), spell["women_18"]
+
+    yield from _stocks(state["timeline"], counted)
+
+
 KINDS: dict[str, Callable[[State, Place], Parts]] = {
     "members.member": _member,
     "members.household": _household,
     "members.branch": _branch,
+    "members.group": _group,
+    "members.population": _population,
     "loans.loan": _loan,
     "loans.borrower": _borrower,
 }

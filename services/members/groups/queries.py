@@ -1,0 +1,57 @@
+"""Reads of groups."""
+
+from collections.abc import Set
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from contracts.members import GroupSpell
+from services.chassis.db import Connection, Row
+from services.chassis.errors import NotFound
+from services.chassis.paging import Page, after, page_of
+from services.members.groups.schemas import GroupOut
+
+TIMELINE = TypeAdapter(list[GroupSpell])
+
+
+def out(row: Row) -> GroupOut:
+    """A `member_group` row as the door shows it."""
+    return GroupOut.model_validate({**dict(row), "timeline": TIMELINE.validate_json(row["timeline"])}, extra="ignore")
+
+
+async def get(conn: Connection, reach: Set[str], group_id: UUID) -> GroupOut:
+    """One group inside `reach`, or 404."""
+    row = await conn.fetchrow("select * from member_group where id = $1 and unit = any($2)", group_id, list(reach))
+    if row is None:
+        raise NotFound
+    return out(row)
+
+
+async def find(
+    conn: Connection, reach: Set[str], unit: str | None, branch: UUID | None, limit: int, cursor: str | None
+) -> Page[GroupOut]:
+    """Groups of `unit` (or of all of `reach`) and of `branch`, by unit and id."""
+    start = after(cursor, str, UUID)
+    rows = await conn.fetch(
+        """
+        select * from member_group
+        where unit = any($1)
+          and ($2::uuid is null or branch = $2)
+          and ($3::text is null or (unit, id) > ($3, $4::uuid))
+        order by unit, id
+        limit $5
+        """,
+        [unit] if unit in reach else [] if unit else list(reach),
+        branch,
+        *(start or (None, None)),
+        limit + 1,
+    )
+    page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
+    return Page(items=[out(row) for row in page], next_cursor=following)
+
+
+async def has_active_members(conn: Connection, group_id: UUID) -> bool:
+    """Whether anybody is an active member of the group."""
+    return bool(
+        await conn.fetchval("""select exists (select from member where "group" = $1 and status = 'active')""", group_id)
+    )
