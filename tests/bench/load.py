@@ -8,12 +8,12 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import uvloop
 
 POSITION = "{position}"
-Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Result(NamedTuple):
@@ -32,44 +32,106 @@ class Result(NamedTuple):
         return self.requests / self.seconds
 
 
-async def _exchange(connection: Connection, request: bytes) -> bytes:
-    """Send a request, read its answer; gives the answer's head."""
-    reader, writer = connection
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    if length := _header(head, b"content-length"):
-        await reader.readexactly(int(length))
-    return head
+class _Connection(asyncio.Protocol):
+    """One connection: a request at a time. A protocol costs a core a third of what streams would."""
+
+    def __init__(self) -> None:
+        self.received, self.head, self.length = b"", b"", -1
+        self.done: Callable[[bytes], object] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what requests are written to."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def send(self, request: bytes, done: Callable[[bytes], object]) -> None:
+        """Send a request; `done` gets the head of its answer once all of it has come."""
+        self.done = done
+        self.transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        """Gather an answer."""
+        self.received += data
+        if self.length < 0:
+            end = self.received.find(b"\r\n\r\n") + 4
+            if end < 4:
+                return
+            self.head = self.received[:end]
+            self.length = end + int(_header(self.head, b"content-length") or 0)
+        if len(self.received) >= self.length:
+            self.received, self.length = b"", -1
+            self._end(self.head)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """What is still asked for stays unanswered: its status is none."""
+        self._end(b"HTTP/1.1 --- connection lost\r\n\r\n")
+
+    def _end(self, head: bytes) -> None:
+        done, self.done = self.done, None
+        if done is not None:
+            done(head)
+
+
+async def _connect(port: int) -> _Connection:
+    return (await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", port))[1]
 
 
 def _header(head: bytes, name: bytes) -> bytes:
-    at = head.lower().find(name + b": ")
-    return head[at + len(name) + 2 : head.index(b"\r\n", at)] if at >= 0 else b""
+    at = head.lower().find(b"\n" + name + b": ")
+    return head[at + len(name) + 3 : head.index(b"\r\n", at)] if at >= 0 else b""
 
 
-async def _connection(
-    port: int, requests: list[bytes], until: float, found: list[tuple[float, str]], first: int
-) -> None:
-    connection = await asyncio.open_connection("127.0.0.1", port)
-    number = first
-    while time.perf_counter() < until:
-        began = time.perf_counter()
-        head = await _exchange(connection, requests[number % len(requests)])
-        number += 1
-        found.append((time.perf_counter() - began, head[9:12].decode()))
-    connection[1].close()
+def _status(head: bytes) -> str:
+    return head[9:12].decode()
+
+
+async def _run(job: dict[str, Any]) -> dict[str, Any]:
+    requests = [request.encode() for request in job["requests"]]
+    connections = [await _connect(job["port"]) for _ in range(job["connections"])]
+    times: list[float] = []
+    statuses: Counter[str] = Counter()
+    ended = asyncio.Semaphore(0)
+    began = time.perf_counter()
+    until = began + job["seconds"]
+
+    def start(connection: _Connection, number: int) -> None:
+        sent = time.perf_counter()
+
+        def done(head: bytes) -> None:
+            now = time.perf_counter()
+            times.append(1000 * (now - sent))
+            statuses[_status(head)] += 1
+            if now < until and not connection.transport.is_closing():
+                start(connection, number + 1)
+            else:
+                ended.release()
+
+        connection.send(requests[number % len(requests)], done)
+
+    step = max(1, len(requests) // len(connections))
+    for number, connection in enumerate(connections):
+        start(connection, number * step)
+    for _ in connections:
+        await ended.acquire()
+    seconds = time.perf_counter() - began
+    for connection in connections:
+        connection.transport.close()
+    return Result(len(times), seconds, dict(statuses), *_percentiles(times))._asdict()
 
 
 async def _pace(job: dict[str, Any]) -> dict[str, Any]:
-    idle: dict[int, list[Connection]] = {job["port"]: [], job["follow_port"]: []}
+    idle: dict[int, list[_Connection]] = {job["port"]: [], job["follow_port"]: []}
     statuses: Counter[str] = Counter()
     times: list[float] = []
 
     async def exchange(port: int, request: bytes) -> bytes:
-        connection = idle[port].pop() if idle[port] else await asyncio.open_connection("127.0.0.1", port)
-        head = await _exchange(connection, request)
-        statuses[head[9:12].decode()] += 1
-        idle[port].append(connection)
+        connection = idle[port].pop() if idle[port] else await _connect(port)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        connection.send(request, answer.set_result)
+        head = await answer
+        statuses[_status(head)] += 1
+        if not connection.transport.is_closing():
+            idle[port].append(connection)
         return head
 
     async def one(number: int) -> None:
@@ -87,27 +149,13 @@ async def _pace(job: dict[str, Any]) -> dict[str, Any]:
             tasks.create_task(one(number))
     seconds = time.perf_counter() - began
     for connection in (each for found in idle.values() for each in found):
-        connection[1].close()
+        connection.transport.close()
     return Result(int(job["rate"] * job["seconds"]), seconds, dict(statuses), *_percentiles(times))._asdict()
 
 
 def _percentiles(times: list[float]) -> list[float]:
     times = sorted(times)
     return [times[min(len(times) - 1, int(len(times) * share))] for share in (0.5, 0.95, 0.99)]
-
-
-async def _run(job: dict[str, Any]) -> dict[str, Any]:
-    requests = [request.encode() for request in job["requests"]]
-    found: list[tuple[float, str]] = []
-    began = time.perf_counter()
-    until = began + job["seconds"]
-    step = max(1, len(requests) // job["connections"])
-    await asyncio.gather(
-        *(_connection(job["port"], requests, until, found, n * step) for n in range(job["connections"]))
-    )
-    seconds = time.perf_counter() - began
-    statuses = Counter(status for _, status in found)
-    return Result(len(found), seconds, dict(statuses), *_percentiles([1000 * each for each, _ in found]))._asdict()
 
 
 def request(method: str, path: str, headers: dict[str, str], body: object = None) -> str:
