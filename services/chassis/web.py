@@ -1,7 +1,6 @@
 """What a door needs: the route that runs one request in one transaction, connections, preconditions."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -49,9 +48,9 @@ class Transactional(APIRoute):
         return handle
 
 
-def noun(name: str) -> APIRouter:
+def noun(name: str, route_class: type[Transactional] = Transactional) -> APIRouter:
     """The router of one noun."""
-    return APIRouter(prefix=f"/v1/{name}", tags=[name], route_class=Transactional)
+    return APIRouter(prefix=f"/v1/{name}", tags=[name], route_class=route_class)
 
 
 async def _writing(request: Request) -> db.Connection:
@@ -64,16 +63,10 @@ async def _reading(request: Request) -> AsyncIterator[db.Connection]:
         yield conn
 
 
-def _snapshots(request: Request) -> Callable[[], AbstractAsyncContextManager[db.Connection]]:
-    return lambda: db.snapshot(request.app.state.pool)
-
-
 Writing = Annotated[db.Connection, Depends(_writing)]
 """The connection of the request's transaction."""
 Reading = Annotated[db.Connection, Depends(_reading, scope="function")]
 """A connection in a read-only snapshot, given back before the response is sent."""
-Snapshots = Annotated[Callable[[], AbstractAsyncContextManager[db.Connection]], Depends(_snapshots)]
-"""Opens a read-only snapshot when called: for doors that may answer without the database."""
 
 IDEMPOTENT: dict[str, Any] = {
     "parameters": [
@@ -99,7 +92,7 @@ def etag(response: Response, version: int) -> None:
     response.headers["etag"] = f'"{version}"'
 
 
-def _version(
+async def _version(
     if_match: Annotated[str | None, Header(description='Version the change is made to, as ETag gave it: "3"')] = None,
 ) -> int | None:
     if if_match is None:
@@ -114,7 +107,7 @@ IfMatchOptional = Annotated[int | None, Depends(_version)]
 """The version a change is made to, if the caller says: for what is appended, where an Idempotency-Key guards."""
 
 
-def _required(version: IfMatchOptional) -> int:
+async def _required(version: IfMatchOptional) -> int:
     if version is None:
         raise PreconditionRequired(
             Text("Cần If-Match với phiên bản đã đọc", "If-Match with the version that was read is required"),

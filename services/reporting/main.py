@@ -23,8 +23,8 @@ FOLDER = Path(__file__).parent
 @asynccontextmanager
 async def background(app: FastAPI) -> AsyncIterator[None]:
     """What the API keeps beside its pool: dashboards already made, and news of what has changed."""
-    app.state.dashboards = Cache()
-    async with listening(app):
+    async with listening(app) as applied:
+        app.state.dashboards = Cache(applied)
         yield
 
 

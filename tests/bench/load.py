@@ -38,11 +38,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.received, self.head, self.length = b"", b"", -1
         self.done: Callable[[bytes], object] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what requests are written to."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport: asyncio.WriteTransport
 
     def send(self, request: bytes, done: Callable[[bytes], object]) -> None:
         """Send a request; `done` gets the head of its answer once all of it has come."""
@@ -73,7 +69,9 @@ class _Connection(asyncio.Protocol):
 
 
 async def _connect(port: int) -> _Connection:
-    return (await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", port))[1]
+    transport, connection = await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", port)
+    connection.transport = transport
+    return connection
 
 
 def _header(head: bytes, name: bytes) -> bytes:

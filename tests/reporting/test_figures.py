@@ -15,7 +15,7 @@ from services.members.timeline import at, changed, put_right
 from services.reporting.contributions import commands, queries
 from services.reporting.contributions.queries import Period, age_band
 from services.reporting.contributions.rules import DISTINCT, Cell, falls_on
-from services.reporting.dashboards.queries import year_earlier
+from services.reporting.dashboards.board import year_earlier
 from services.reporting.indicators.catalogue import catalogue
 from tests.reporting.states import BRANCHES, UNITS, borrower_state, change, loan_state, member_state, spell
 

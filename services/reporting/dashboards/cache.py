@@ -1,64 +1,149 @@
-"""Dashboards already made, served while nothing they show has changed."""
+"""Screens already made. What the log gains is added to them, so that none is made twice or shown too old."""
 
-import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
+from contracts import units
+from services.reporting.contributions.queries import Period
+from services.reporting.dashboards.board import Board
 from services.reporting.freshness.queries import Sample
 from services.reporting.stream.listener import Applied
+from services.reporting.stream.queries import News, Part
+from services.reporting.stream.turns import Turns
 
-MOST = 2_000
+MOST, MOST_ADDRESSES, MOST_WAITING = 2_000, 20_000, 5_000
+Asked = tuple[str, Period]
+"""A screen: its unit and period."""
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 
-class Made(NamedTuple):
-    """A screen's bytes without its freshness, their entity tag, and the last moment they were known to be current."""
+class Lately(Generic[Key, Value]):
+    """The values used last, at most so many."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held: OrderedDict[Key, Value] = OrderedDict()
+
+    def get(self, key: Key) -> Value | None:
+        """The value under a key, now the latest used; None if there is none."""
+        value = self.held.get(key)
+        if value is not None:
+            self.held.move_to_end(key)
+        return value
+
+    def keep(self, key: Key, value: Value) -> None:
+        """Keep a value in place of the one used longest ago."""
+        self.held[key] = value
+        self.held.move_to_end(key)
+        if len(self.held) > self.most:
+            self.held.popitem(last=False)
+
+
+class Shown(NamedTuple):
+    """A screen in one language: without its freshness, with it, the entity tag of the former, and what it had seen."""
 
     body: bytes
+    whole: bytes
     etag: str
-    stamp: tuple[int, int]
     seen: Sample
 
 
-Make = Callable[[], Awaitable[tuple[bytes, Sample]]]
-"""Makes a screen: its bytes, and what had been applied when they were read."""
+Make = Callable[[], Awaitable[Board]]
+
+
+class Screen:
+    """A board, the parts that came since it was made or is being made, and how it looks by language."""
+
+    def __init__(self) -> None:
+        self.board: Board | None = None
+        self.waiting: list[Part] = []
+        self.shown: dict[str, Shown] = {}
+
+    def show(self, latest: Sample | None, language: str) -> Shown:
+        """The screen with all that has come; `latest` is what the last news had seen."""
+        assert self.board is not None, "the screen has been made"
+        if self.waiting:
+            for part in self.waiting:
+                self.board.add(part)
+            self.waiting.clear()
+            self.shown.clear()
+        seen = latest if latest and latest.at > self.board.seen.at else self.board.seen
+        shown = self.shown.get(language)
+        if shown is None or shown.seen is not seen:
+            shown = self.shown[language] = _render(self.board, seen, language, shown)
+        return shown
+
+
+def _render(board: Board, seen: Sample, language: str, before: Shown | None) -> Shown:
+    if before and before.seen.programmes == seen.programmes:
+        body, etag = before.body, before.etag
+    else:
+        answer = board.shown(seen, language)
+        body = answer.model_dump_json(by_alias=True, exclude={"freshness"}).encode()
+        etag = f'W/"{hashlib.blake2s(body, digest_size=12).hexdigest()}"'
+    whole = body[:-1] + b',"freshness":' + seen.of(board.unit).model_dump_json().encode() + b"}"
+    return Shown(body, whole, etag, seen)
 
 
 class Cache:
-    """One a process. A screen is made by one request at a time; others for it wait for that one, or the next."""
+    """One a process. A screen is made once by whoever asks first; others wait for that one."""
 
-    def __init__(self) -> None:
-        self.made: OrderedDict[Hashable, Made] = OrderedDict()
-        self.making: dict[Hashable, asyncio.Task[Made]] = {}
+    def __init__(self, applied: Applied) -> None:
+        self.applied = applied
+        self.screens: Lately[Asked, Screen] = Lately(MOST)
+        self.addresses: Lately[Hashable, Asked] = Lately(MOST_ADDRESSES)
+        self.coming: dict[Asked, Screen] = {}
+        self.turns: dict[Asked, Turns[Screen]] = {}
+        applied.takers.append(self.take)
 
-    async def get(self, applied: Applied, unit: str, key: Hashable, make: Make, *, fresh: bool = False) -> Made:
-        """The screen under `key`, made again if the unit has changed since, or if changes go unheard.
+    async def get(self, asked: Asked, language: str, make: Make, *, fresh: bool = False) -> Shown:
+        """The screen asked for.
 
-        `fresh` makes it anew: news of a change that the caller knows of may still be on its way to this process.
+        `fresh`: with all that was committed before this call, of which no news may have come yet. The same while no
+        news comes by itself.
         """
-        wanted = applied.stamp(unit)
-        if fresh:
-            return await self._make(key, wanted, make)
-        held = self.made.get(key)
-        if held and applied.connected and held.stamp == wanted:
-            if applied.sample and applied.sample.at > held.seen.at:
-                held = self.made[key] = held._replace(seen=applied.sample)
-            return held
-        while True:
-            task = self.making.get(key)
-            if task is None:
-                task = self.making[key] = asyncio.create_task(self._make(key, applied.stamp(unit), make))
-                task.add_done_callback(lambda _: self.making.pop(key))
-            made = await asyncio.shield(task)
-            if made.stamp >= wanted:
-                return made
+        late = fresh or not self.applied.connected
+        screen = self.screens.get(asked)
+        if screen is not None and late:
+            await self.applied.catch_up()
+            screen = self.screens.get(asked)
+        if screen is None:
+            turns = self.turns.setdefault(asked, Turns(lambda: self._make(asked, make)))
+            screen = await (turns.next() if late else turns.join())
+        current = self.screens.get(asked) is screen
+        return screen.show(self.applied.sample if current else None, language)
 
-    async def _make(self, key: Hashable, stamp: tuple[int, int], make: Make) -> Made:
-        body, seen = await make()
-        made = Made(body, f'W/"{hashlib.blake2s(body, digest_size=12).hexdigest()}"', stamp, seen)
-        self.made[key] = made
-        self.made.move_to_end(key)
-        if len(self.made) > MOST:
-            self.made.popitem(last=False)
-        return made
+    async def _make(self, asked: Asked, make: Make) -> Screen:
+        """Registered before it is read: what is committed meanwhile comes as news."""
+        screen = self.coming[asked] = Screen()
+        try:
+            screen.board = await make()
+            if self.coming.get(asked) is screen:
+                self.screens.keep(asked, screen)
+        finally:
+            if self.coming.get(asked) is screen:
+                del self.coming[asked]
+            if self.turns[asked].following is None:
+                del self.turns[asked]
+        return screen
+
+    def take(self, news: News) -> None:
+        """Hand each screen what came for its unit; forget them all, those being made too, if that is not known."""
+        if news.parts is None:
+            self.screens.held.clear()
+            self.coming.clear()
+            return
+        came: dict[str, list[Part]] = {}
+        for part in news.parts:
+            for code in (part.unit, units.province_of(part.unit)):
+                came.setdefault(code, []).append(part)
+        for screens in (self.screens.held, self.coming):
+            for key in list(screens):
+                screen, parts = screens[key], came.get(key[0])
+                if parts:
+                    screen.waiting += parts
+                    if len(screen.waiting) > MOST_WAITING:
+                        del screens[key]

@@ -20,7 +20,7 @@ router = noun("figures")
 Reader = Annotated[Caller, Depends(needs("reporting:read"))]
 
 
-def _period(
+async def _period(
     start: Annotated[date | None, Query(alias="from", description="First day; default 1 January of the last")] = None,
     end: Annotated[date | None, Query(alias="to", description="Last day; default today")] = None,
 ) -> Period:
@@ -31,14 +31,14 @@ def _period(
     return Period(start, end)
 
 
-Asked = Annotated[Period, Depends(_period)]
+InPeriod = Annotated[Period, Depends(_period)]
 """The period asked for: `from` and `to`, both included."""
 
 
 @router.get("", response_model_exclude_none=False)
 async def read_figures(
     caller: Reader,
-    period: Asked,
+    period: InPeriod,
     _: Waited,
     conn: Reading,
     indicator: Annotated[list[str], Query(min_length=1, max_length=50, description="Codes of the catalogue")],

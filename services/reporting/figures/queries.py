@@ -1,13 +1,12 @@
 """Reads of figures: sums made into answers."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.chassis.db import Connection
 from services.reporting.contributions.queries import Period, breakdown, sums
 from services.reporting.figures.schemas import BreakdownOut, CategoryOut, FigureOut, FiguresOut, PeriodOut
-from services.reporting.freshness.queries import freshness
+from services.reporting.freshness.queries import sample
 from services.reporting.indicators.catalogue import Indicator, catalogue
 from services.reporting.indicators.labels import category_name, category_order, dimension_name
 
@@ -30,6 +29,7 @@ async def figures(
 ) -> FiguresOut:
     """Every indicator asked for in every unit asked for, in that order."""
     indicators = [catalogue()[code] for code in codes]
+    seen = await sample(conn)
     found = await sums(conn, scopes, parts_of(indicators), period, known_at)
     items = []
     for scope in scopes:
@@ -42,44 +42,39 @@ async def figures(
                     value=indicator.of(found[scope]),
                     numerator=found[scope][indicator.numerator] if ratio else None,
                     denominator=found[scope][indicator.denominator] if ratio else None,
-                    breakdown=await broken_down(conn, scope, indicator, dimension, period, language, known_at)
+                    breakdown=labelled(
+                        indicator.code,
+                        dimension,
+                        await breakdown(conn, scope, indicator, dimension, period, known_at),
+                        seen.programmes,
+                        language,
+                    )
                     if dimension
                     else None,
                 )
             )
-    return FiguresOut(items=items, period=PeriodOut.of(period), freshness=await freshness(conn))
+    return FiguresOut(items=items, period=PeriodOut.of(period), freshness=seen.of())
 
 
-async def broken_down(
-    conn: Connection,
-    scope: str,
-    indicator: Indicator,
-    dimension: str,
-    period: Period,
-    language: str,
-    known_at: datetime | None = None,
+def labelled(
+    indicator: str, dimension: str, found: Mapping[str, int], programmes: Mapping[str, tuple[str, str]], language: str
 ) -> BreakdownOut:
-    """One indicator in one unit by one dimension, labelled."""
-    found = await breakdown(conn, scope, indicator, dimension, period, known_at)
-    names = await programme_names(conn, language) if dimension == PROGRAMME else {}
+    """One indicator's sums by category of one dimension, named and in order, without empty categories."""
+    names = programmes if dimension == PROGRAMME else {}
     items = [
         CategoryOut(
             category=category,
-            name=names.get(category) or category_name(dimension, category, language),
+            name=names[category][language == "en"]
+            if category in names
+            else category_name(dimension, category, language),
             value=value,
         )
         for category, value in found.items()
+        if value
     ]
     return BreakdownOut(
-        indicator=indicator.code,
+        indicator=indicator,
         dimension=dimension,
         name=dimension_name(dimension, language),
         items=sorted(items, key=lambda item: category_order(dimension, item.category)),
     )
-
-
-async def programme_names(conn: Connection, language: str) -> dict[str, str]:
-    """What credit programmes are called, as last published."""
-    rows = await conn.fetch("select state from entity where kind = 'loans.programme' order by state ->> 'valid_from'")
-    states = [json.loads(row["state"]) for row in rows]
-    return {state["code"]: state["name_en" if language == "en" else "name_vi"] for state in states}

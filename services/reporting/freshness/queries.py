@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from datetime import datetime
 from typing import NamedTuple
 
 from contracts import units
@@ -16,11 +17,19 @@ POLL_SECONDS = 0.01
 
 
 class Sample(NamedTuple):
-    """What had been applied at one moment: `at` (monotonic seconds) or a little later."""
+    """What had been applied at one moment: `at` (monotonic seconds) or a little later, as `snapshot` saw it."""
 
     at: float
-    sources: dict[str, Row]
+    snapshot: str
+    sources: dict[str, tuple[int, datetime | None, float | None]]
     parked: Counter[tuple[str, str | None]]
+    programmes: dict[str, tuple[str, str]]
+    """Names of credit programmes, in Vietnamese and English, as last published."""
+
+    def sees(self, transaction: int) -> bool:
+        """Whether what a transaction wrote was seen, were it committed by now: `xmin:xmax:xip` of PostgreSQL."""
+        low, high, running = self.snapshot.split(":")
+        return transaction < int(low) or (transaction < int(high) and str(transaction) not in running.split(","))
 
     def of(self, unit: str | None = None) -> FreshnessOut:
         """How far each source is applied; `parked` counts the events of `unit` if that is a commune, or all."""
@@ -29,9 +38,9 @@ class Sample(NamedTuple):
             sources=[
                 SourceOut(
                     source=source,
-                    position=row["position"] if row else 0,
-                    applied_at=row["applied_at"] if row else None,
-                    lag_seconds=round(float(row["lag"]), 3) if row and row["lag"] is not None else None,
+                    position=position,
+                    applied_at=applied_at,
+                    lag_seconds=None if lag is None else round(lag, 3),
                     parked=sum(
                         number
                         for (owner, where), number in self.parked.items()
@@ -39,28 +48,44 @@ class Sample(NamedTuple):
                     ),
                 )
                 for source in SOURCES
-                for row in [self.sources.get(source)]
+                for position, applied_at, lag in [self.sources.get(source, (0, None, None))]
             ]
         )
+
+
+SAMPLED = """
+pg_current_snapshot()::text as snapshot,
+array(
+    select (split_part(topic, '.', -1), max(sequence), max(applied_at),
+            (array_agg(extract(epoch from applied_at - event_time)::float8 order by applied_at desc))[1])
+    from consumer_offset group by split_part(topic, '.', -1)
+) as sources,
+array(
+    select (split_part(topic, '.', -1), unit, count(*)) from parked group by split_part(topic, '.', -1), unit
+) as parked,
+array(
+    select (state ->> 'code', state ->> 'name_vi', state ->> 'name_en')
+    from entity where kind = 'loans.programme' order by state ->> 'valid_from'
+) as programmes
+"""
+"""Columns of a sample: one statement, so that whatever else it reads agrees with them."""
 
 
 async def sample(conn: Connection) -> Sample:
     """What has been applied by now."""
     at = time.monotonic()
-    done = await conn.fetch(
-        """
-        select split_part(topic, '.', -1) as source, max(sequence) as position, max(applied_at) as applied_at,
-               (array_agg(extract(epoch from applied_at - event_time) order by applied_at desc))[1] as lag
-        from consumer_offset group by 1
-        """
-    )
-    held = await conn.fetch(
-        "select split_part(topic, '.', -1) as source, unit, count(*) as parked from parked group by 1, 2"
-    )
+    return sampled(at, await conn.fetchrow(f"select {SAMPLED}"))
+
+
+def sampled(at: float, row: Row | None) -> Sample:
+    """A sample from its columns, asked for at `at`."""
+    assert row is not None, "a select without a table gives one row"
     return Sample(
         at,
-        {row["source"]: row for row in done},
-        Counter({(row["source"], row["unit"]): row["parked"] for row in held}),
+        row["snapshot"],
+        {source: tuple(applied) for source, *applied in row["sources"]},
+        Counter({(source, unit): parked for source, unit, parked in row["parked"]}),
+        {code: (name_vi, name_en) for code, name_vi, name_en in row["programmes"]},
     )
 
 

@@ -1,95 +1,112 @@
-"""Hears from the projector, at each commit, whose figures changed; tells streams and caches in this process."""
+"""Hears from the projector, at each commit, that figures changed; reads what, and tells streams and kept screens."""
 
 import asyncio
 import contextlib
 import logging
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from uuid import uuid4
 
 from fastapi import FastAPI
 
 from contracts import units
 from services.chassis import db
 from services.reporting.contributions.commands import ALL, CHANNEL
-from services.reporting.freshness.queries import Sample, sample
+from services.reporting.freshness.queries import Sample
+from services.reporting.stream.queries import News, news
+from services.reporting.stream.turns import Turns
 
 log = logging.getLogger("danvan.listener")
-SAMPLED = "danvan_sampled"
-RETRY_SECONDS, SAMPLE_SECONDS, SILENCE_SECONDS = 1.0, 0.5, 5.0
+RETRY_SECONDS, SILENCE_SECONDS, TICK_SECONDS, GATHER_SECONDS = 1.0, 5.0, 0.5, 0.02
 
 
 class Applied:
-    """Counts changes by unit; a province's count covers everything below it.
+    """What has been applied, as far as this process has read it; `takers` are given each piece of news.
 
-    While `connected` is false nothing is known to be unchanged, so nothing may be served from a cache.
-    Every change that `sample` covers has been heard.
+    Notifications only say when to read: what has changed is read from the log itself, so none that is lost matters.
+    While `connected` is false none comes, and whoever must not be late asks `catch_up` first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pool: db.Pool) -> None:
+        self.pool = pool
         self.connected = False
-        self.stamps: dict[str, int] = defaultdict(int)
-        self.everything = 0
-        self.waiting: set[asyncio.Queue[set[str]]] = set()
         self.sample: Sample | None = None
-        self.offered: tuple[str, Sample] | None = None
-        self.confirmed = asyncio.Event()
+        self.takers: list[Callable[[News], None]] = []
+        self.rung = asyncio.Event()
+        self.turns = Turns(self._read)
 
-    def stamp(self, unit: str) -> tuple[int, int]:
-        """A value that differs after any change to the unit's figures."""
-        return self.everything, self.stamps[unit]
+    async def catch_up(self) -> None:
+        """Return when everything committed before this call has been given to the takers."""
+        await self.turns.next()
 
     def heard(self, payload: str) -> None:
-        """Take in one notification: unit codes, or `*` for any."""
-        codes = set(payload.split(","))
-        if ALL in codes:
-            self.everything += 1
-        touched = codes | {units.province_of(code) for code in codes - {ALL}}
-        for code in touched:
-            self.stamps[code] += 1
-        for queue in self.waiting:
-            queue.put_nowait(touched)
+        """Take in one notification; `*` says that anything may have changed, even what had been read."""
+        if payload == ALL:
+            self.sample = None
+        self.rung.set()
 
-    def offer(self, sample: Sample) -> str:
-        """Keep a sample until its token comes back through the queue of notifications: then all before it is heard."""
-        token = uuid4().hex
-        self.offered = token, sample
-        self.confirmed.clear()
-        return token
-
-    def confirm(self, token: str) -> None:
-        """Take the sample offered under this token; another process's is ignored."""
-        if self.offered and self.offered[0] == token:
-            self.sample, self.offered = self.offered[1], None
-            self.confirmed.set()
+    async def _read(self) -> None:
+        since = self.sample
+        async with self.pool.acquire() as conn:
+            found = await news(conn, since)
+        if since is not self.sample:
+            found = found._replace(parts=None)
+        self.sample = found.sample
+        for take in self.takers:
+            take(found)
 
     @contextlib.contextmanager
     def subscribed(self) -> Iterator[asyncio.Queue[set[str]]]:
         """A queue that gets the units of every change while the block runs."""
         queue: asyncio.Queue[set[str]] = asyncio.Queue()
-        self.waiting.add(queue)
+
+        def take(found: News) -> None:
+            if changed := touched(found):
+                queue.put_nowait(changed)
+
+        self.takers.append(take)
         try:
             yield queue
         finally:
-            self.waiting.discard(queue)
+            self.takers.remove(take)
+
+
+def touched(found: News) -> set[str]:
+    """The communes whose figures changed and their provinces; `*` if any may have."""
+    if found.parts is None:
+        return {ALL}
+    communes = {part.unit for part in found.parts}
+    return communes | {units.province_of(code) for code in communes}
 
 
 @asynccontextmanager
-async def listening(app: FastAPI) -> AsyncIterator[None]:
+async def listening(app: FastAPI) -> AsyncIterator[Applied]:
     """Keeps `app.state.applied` current while the application runs."""
-    app.state.applied = applied = Applied()
-    task = asyncio.create_task(_listen(app, applied))
+    app.state.applied = applied = Applied(app.state.pool)
+    tasks = [asyncio.create_task(_listen(app, applied)), asyncio.create_task(_follow(applied))]
     try:
-        yield
+        yield applied
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _follow(applied: Applied) -> None:
+    """Read on whenever something was heard, and now and then anyway."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(applied.rung.wait(), TICK_SECONDS)
+        applied.rung.clear()
+        try:
+            await applied.catch_up()
+        except Exception as error:  # noqa: BLE001  # away, or not migrated yet: it must come back
+            log.warning("cannot read what was applied", extra={"error": repr(error)})
+            await asyncio.sleep(RETRY_SECONDS)
+        await asyncio.sleep(GATHER_SECONDS)
 
 
 async def _listen(app: FastAPI, applied: Applied) -> None:
-    """LISTEN on a connection of its own; on losing it, distrust every cache and come back."""
+    """LISTEN on a connection of its own; on losing it, trust nothing that was read, and come back."""
     while True:
         conn: db.Single | None = None
         try:
@@ -97,26 +114,19 @@ async def _listen(app: FastAPI, applied: Applied) -> None:
             gone = asyncio.Event()
             conn.add_termination_listener(lambda _, gone=gone: gone.set())
             await conn.add_listener(CHANNEL, lambda *args: applied.heard(args[3]))
-            await conn.add_listener(SAMPLED, lambda *args: applied.confirm(args[3]))
             applied.heard(ALL)
+            await applied.catch_up()
             applied.connected = True
             while not gone.is_set():
                 async with asyncio.timeout(SILENCE_SECONDS):
-                    await _sample(conn, applied)
+                    await conn.execute("select")
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(gone.wait(), SAMPLE_SECONDS)
-            log.warning("lost the database; serving without cache")
-        except (*db.UNAVAILABLE, *db.RETRYABLE) as error:
-            log.warning("cannot listen; serving without cache", extra={"error": repr(error)})
+                    await asyncio.wait_for(gone.wait(), RETRY_SECONDS)
+            log.warning("lost the database; every answer is read up first")
+        except Exception as error:  # noqa: BLE001  # away, or not migrated yet: it must come back
+            log.warning("cannot listen; every answer is read up first", extra={"error": repr(error)})
         finally:
             applied.connected = False
             if conn is not None:
                 conn.terminate()
         await asyncio.sleep(RETRY_SECONDS)
-
-
-async def _sample(conn: db.Single, applied: Applied) -> None:
-    """Read what has been applied, and wait until every notification before that has come."""
-    token = applied.offer(await sample(conn))
-    await conn.execute("select pg_notify($1, $2)", SAMPLED, token)
-    await applied.confirmed.wait()
