@@ -61,8 +61,12 @@ class Outcome:
     unknown: int = 0
 
 
+_Arrived = tuple[Record, Event]
+
+
 @dataclass(slots=True)
 class _Entity:
+    subject: UUID
     version: int = 0
     kind: str = ""
     source: str = ""
@@ -70,11 +74,6 @@ class _Entity:
     branch: UUID | None = None
     state: State | None = None
     recorded_at: datetime | None = None
-
-
-class _Arrived(NamedTuple):
-    record: Record
-    event: Event
 
 
 def in_order(
@@ -112,29 +111,32 @@ async def settle(
         except (ValueError, OverflowError) as error:
             broken.append((record, _subject(record), str(error)[:ERROR_LENGTH]))
             continue
-        arrived.setdefault(event.subject, []).append((event.version, _Arrived(record, event)))
-    entities = await _entities(conn, list(arrived))
-    known = set(entities)
-    waiting = await _waiting(conn, list(arrived), read)
-    blocked = {subject for _, subject, _ in broken} | await _blocked(conn, list(arrived))
+        arrived.setdefault(event.subject, []).append((event.version, (record, event)))
+    outcome.unreadable = len(broken)
+    entities, troubled = await _entities(conn, list(arrived))
+    waiting = await _waiting(conn, troubled, read)
+    blocked = {subject for _, subject, _ in broken} | await _blocked(conn, troubled)
     parked: list[tuple[Record, Event, str]] = []
     done: list[Record] = []
+    new: list[_Entity] = []
+    moved: list[_Entity] = []
     for subject, arriving in arrived.items():
-        entity = entities.setdefault(subject, _Entity())
-        held = waiting.get(subject, {})
+        found = entities.get(subject)
+        entity = found or _Entity(subject)
+        held = waiting.get(subject, {}) if waiting else {}
         applied, repeats, left = in_order(entity.version, held, arriving)
         outcome.repeats += repeats
-        done += [item.record for version, item in held.items() if left.get(version) is not item]
-        for item in applied:
-            outcome.changes.append(_advance(entity, item, known_types))
-            outcome.unknown += item.event.type not in known_types
-        reason = "behind" if subject in blocked else "gap"
-        fresh = [item for version, item in left.items() if held.get(version) is not item]
-        outcome.gaps += len(fresh)
-        parked += [(item.record, item.event, reason) for item in fresh]
-    outcome.unreadable = len(broken)
-    moved = {change.event.subject: entities[change.event.subject] for change in outcome.changes}
-    await _store(conn, moved, arrived.keys() - known)
+        if applied:
+            (moved if found else new).append(entity)
+            outcome.changes += [_advance(entity, item, known_types) for item in applied]
+        if held or left:
+            done += [item[0] for version, item in held.items() if left.get(version) is not item]
+            reason = "behind" if subject in blocked else "gap"
+            fresh = [item for version, item in left.items() if held.get(version) is not item]
+            outcome.gaps += len(fresh)
+            parked += [(record, event, reason) for record, event in fresh]
+    outcome.unknown = sum(change.event.type not in known_types for change in outcome.changes)
+    await _store(conn, new, moved)
     await _park(conn, broken, parked)
     await _unpark(conn, done)
     if outcome.changes:
@@ -187,31 +189,38 @@ def _subject(record: Record) -> UUID | None:
 
 def _advance(entity: _Entity, item: _Arrived, known_types: Container[str]) -> Change:
     """Move the entity to the event's version; of an unknown type only the version is taken."""
-    event = item.event
-    after = event.data if event.type in known_types else entity.state
-    unit, branch = (event.unit, event.branch) if event.type in known_types else (entity.unit, entity.branch)
-    change = Change(event, entity.state, entity.unit, entity.branch, after, item.record.partition)
+    record, event = item
+    after: State | None = event.data
+    unit, branch = event.unit, event.branch
+    if event.type not in known_types:
+        after, unit, branch = entity.state, entity.unit or event.unit, entity.branch
+    change = Change(event, entity.state, entity.unit, entity.branch, after, record.partition)
     entity.version, entity.state, entity.recorded_at = event.version, after, event.time
-    entity.unit, entity.branch = unit or event.unit, branch
+    entity.unit, entity.branch = unit, branch
     entity.kind, entity.source = event.kind, event.source.removeprefix("/")
     return change
 
 
-async def _entities(conn: Connection, subjects: list[UUID]) -> dict[UUID, _Entity]:
-    """What is known of these entities."""
-    rows = await conn.fetch("select * from entity where subject = any($1)", subjects)
-    return {
-        row["subject"]: _Entity(
-            row["version"],
-            row["kind"],
-            row["source"],
-            row["unit"],
-            row["branch"],
-            json.loads(row["state"]) if row["state"] else None,
-            row["recorded_at"],
-        )
-        for row in rows
-    }
+async def _entities(conn: Connection, subjects: list[UUID]) -> tuple[dict[UUID, _Entity], list[UUID]]:
+    """What is known of these entities; and those of which something is parked. One query: ids are dear to encode."""
+    rows = await conn.fetch(
+        """
+        select subject, version, kind, source, unit, branch, state, recorded_at from entity where subject = any($1)
+        union all
+        select subject, null::integer, null, null, null, null::uuid, null::json, null::timestamptz
+        from parked where subject = any($1)
+        """,
+        subjects,
+    )
+    entities: dict[UUID, _Entity] = {}
+    troubled: set[UUID] = set()
+    for subject, version, kind, source, unit, branch, state, recorded_at in rows:
+        if version is None:
+            troubled.add(subject)
+        else:
+            known = json.loads(state) if state else None
+            entities[subject] = _Entity(subject, version, kind, source, unit, branch, known, recorded_at)
+    return entities, list(troubled)
 
 
 async def _waiting(conn: Connection, subjects: list[UUID], read: Read) -> dict[UUID, dict[int, _Arrived]]:
@@ -230,7 +239,7 @@ async def _waiting(conn: Connection, subjects: list[UUID], read: Read) -> dict[U
     for row in rows:
         record = Record(row["topic"], row["partition"], row["offset"], None, row["raw"])
         try:
-            found.setdefault(row["subject"], {})[row["version"]] = _Arrived(record, read(row["raw"]))
+            found.setdefault(row["subject"], {})[row["version"]] = (record, read(row["raw"]))
         except ValueError as error:
             await conn.execute(
                 """
@@ -251,16 +260,11 @@ async def _blocked(conn: Connection, subjects: list[UUID]) -> set[UUID]:
     return {row["subject"] for row in rows}
 
 
-async def _store(conn: Connection, moved: Mapping[UUID, _Entity], new: Container[UUID]) -> None:
+async def _store(conn: Connection, new: Sequence[_Entity], moved: Sequence[_Entity]) -> None:
     """Write the entities that moved on: COPY for the `new` ones, which only this partition's reader can meet."""
-    rows: tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]] = ([], [])
-    for subject, entity in moved.items():
-        state = to_json(entity.state).decode() if entity.state is not None else None
-        place = (entity.unit, entity.branch, state, entity.recorded_at)
-        rows[subject in new].append((subject, entity.source, entity.kind, entity.version, *place))
-    if rows[True]:
-        await conn.copy_records_to_table("entity", records=rows[True], columns=ENTITY)
-    if rows[False]:
+    if new:
+        await conn.copy_records_to_table("entity", records=map(_row, new), columns=ENTITY)
+    if moved:
         await conn.execute(
             """
             update entity set (version, unit, branch, state, recorded_at) =
@@ -269,8 +273,15 @@ async def _store(conn: Connection, moved: Mapping[UUID, _Entity], new: Container
                         $8::timestamptz[]) as moved (subject, source, kind, version, unit, branch, state, recorded_at)
             where entity.subject = moved.subject
             """,
-            *map(list, zip(*rows[False], strict=True)),
+            *map(list, zip(*map(_row, moved), strict=True)),
         )
+
+
+def _row(entity: _Entity) -> tuple[Any, ...]:
+    """Values of `ENTITY`."""
+    state = to_json(entity.state).decode() if entity.state is not None else None
+    place = (entity.unit, entity.branch, state, entity.recorded_at)
+    return entity.subject, entity.source, entity.kind, entity.version, *place
 
 
 async def _park(
