@@ -3,12 +3,15 @@
 The offset row of a partition is the fence. A reader that lost the partition, or a zombie, finds another offset there
 than the one its batch begins at: what lies before it was applied by somebody and is dropped, what lies after it is
 fetched again. Kafka's own committed offsets are never used.
+
+Two batches, of even and odd partitions, are applied at once while the next are fetched, so a partition may move on
+with a batch under way: the fence makes its next reader wait for that batch, and drop it.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -29,6 +32,7 @@ from services.chassis.telemetry import (
 
 POLL_MS, JOIN_MS = 1_000, 5_000  # a join that completes between two short polls would be thrown away
 GAUGE_SECONDS, ANSWER_MS = 1.0, 2_000
+Batch = Mapping[TopicPartition, Sequence[Any]]
 log = logging.getLogger("danvan.consumer")
 __all__ = ["Apply", "Change", "Read", "redrive", "run"]
 
@@ -99,27 +103,26 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         self.kafka = await asyncio.to_thread(kafka.consumer, self.settings, f"{self.group}-projector", self.group)
         try:
             self.kafka.subscribe(self.topics, listener=self)
+            batch: Batch = {}
             while not self.job.stopping.is_set():
-                polled = await self._poll()
+                *undone, polled = await _all([*map(self._take, _halves(batch)), self._poll()])
                 self.job.progress()
-                if polled:
-                    await self._take(polled)
-                    self.job.succeeded("kafka", "database")
+                batch = await self._go_back({*batch, *polled}) if any(undone) else polled
                 await self._gauge()
         finally:
             await asyncio.to_thread(self.kafka.close, autocommit=False)
 
-    async def _poll(self) -> dict[TopicPartition, Sequence[Any]]:
+    async def _poll(self) -> Batch:
         """Records to apply, none after a while without any. An assignment that failed leaves no place to read from."""
         try:
             wait = POLL_MS if self.kafka.assignment() else JOIN_MS
-            return cast(dict[TopicPartition, Sequence[Any]], await asyncio.to_thread(self.kafka.poll, wait))
+            return cast(Batch, await asyncio.to_thread(self.kafka.poll, wait))
         finally:
             if self.fault is not None:
                 raise self.fault
 
     def on_partitions_revoked(self, _: Iterable[TopicPartition]) -> None:
-        """Nothing is pending: every batch is whole before the next poll."""
+        """A batch may be under way: the fence keeps its partitions until it is whole."""
         self.position.clear()
         CONSUMER_LAG.clear()
 
@@ -141,25 +144,34 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         async with db.transaction(self.pool) as conn:
             return await _offsets(conn, partitions)
 
-    async def _take(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Apply one batch; whatever prevents it leaves nothing behind and the batch is fetched again."""
-        started = time.monotonic()
+    async def _go_back(self, partitions: Iterable[TopicPartition]) -> Batch:
+        """Fetch what is ours again from where the database stands; nothing fetched before is left to apply."""
+        held = self.kafka.assignment()
+        for partition, offset in (await self._places([p for p in partitions if p in held])).items():
+            self._seek(partition, offset)
+        return {}
+
+    async def _take(self, batch: Batch) -> Batch:
+        """Apply a batch in one transaction. It is given back, with nothing left behind, if it must be fetched again."""
+        started, sought = time.monotonic(), dict(self.sought)  # not what an assignment meanwhile seeks for the next
         try:
             async with db.transaction(self.pool) as conn:
-                outcome, places = await self._apply(conn, polled)
+                outcome, places = await self._apply(conn, batch, sought)
         except AheadError:
-            for partition, offset in (await self._places(list(polled))).items():
-                self._seek(partition, offset)
-            return
+            return batch
         except db.RETRYABLE as error:
             raise ConnectionError(str(error)) from error
-        self.sought = {p: offset for p, offset in self.sought.items() if p not in places}
-        self.position |= places
+        for partition, offset in places.items():
+            self.sought.pop(partition, None)
+            if partition in self.position:
+                self.position[partition] = offset
+        self.job.succeeded("kafka", "database")
         CONSUMER_SECONDS.observe(time.monotonic() - started)
         _count(outcome)
+        return {}
 
     async def _apply(
-        self, conn: db.Connection, polled: Mapping[TopicPartition, Sequence[Any]]
+        self, conn: db.Connection, polled: Batch, sought: Mapping[TopicPartition, int]
     ) -> tuple[Outcome, dict[TopicPartition, int]]:
         fence = await _fence(conn, list(polled))
         records: list[Record] = []
@@ -167,7 +179,7 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         for partition, batch in polled.items():
             expected = fence[partition]
             fresh = [r for r in batch if r.offset >= expected]
-            if fresh and fresh[0].offset > expected and self.sought.get(partition) != expected:
+            if fresh and fresh[0].offset > expected and sought.get(partition) != expected:
                 raise AheadError
             if fresh:
                 places[partition] = fresh[-1].offset + 1
@@ -196,6 +208,21 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         for partition, offset in self.position.items():
             CONSUMER_LAG.labels(partition.topic, partition.partition).set(ends[partition] - offset)
         self.job.succeeded("kafka", "database")
+
+
+def _halves(batch: Batch) -> list[Batch]:
+    """The batch by partitions of even and odd number: one half is computed while the database works on the other."""
+    halves = ({p: records for p, records in batch.items() if p.partition % 2 == odd} for odd in (0, 1))
+    return [half for half in halves if half]
+
+
+async def _all(jobs: Iterable[Awaitable[Batch]]) -> list[Batch]:
+    """Results of all, when all have ended; raises the first fault among them."""
+    results = await asyncio.gather(*jobs, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast(list[Batch], results)
 
 
 def _count(outcome: Outcome) -> None:
