@@ -8,6 +8,7 @@ import httpx
 
 from contracts import units
 from services.reporting.contributions.rules import DISTINCT, Place, contributions
+from services.reporting.indicators.catalogue import catalogue
 from tests.platform import Platform
 
 OWNED = {
@@ -41,6 +42,18 @@ OWNED = {
     ),
 }
 ALWAYS = {"from": "2000-01-01"}
+FLOWS = {code for code, indicator in catalogue().items() if indicator.kind != "stock"}
+KEPT: tuple[tuple[str, str, set[str], set[int]], ...] = (
+    ("log", "select unit, measure, sum(value)::bigint from contribution group by 1, 2", set(), {5}),
+    (
+        "roll-up",
+        "select scope, measure, sum(value)::bigint from rollup where dimension = '' group by 1, 2",
+        DISTINCT | FLOWS,
+        {2, 5},
+    ),
+    ("months", "select scope, measure, sum(value)::bigint from rollup_month group by 1, 2", DISTINCT, {2}),
+)
+"""What reporting keeps: name, sums by unit and measure, measures it leaves out, lengths of its units' codes."""
 
 
 async def differences(platform: Platform) -> list[str]:
@@ -70,24 +83,9 @@ async def unlike_states(platform: Platform) -> list[str]:
         for (cell, place), value in contributions(row["kind"], json.loads(row["state"]), here).items():
             wanted[place.unit, cell.measure] += value
             wanted["22", cell.measure] += value
-    logged = await rows(
-        platform, "reporting", "select unit, measure, sum(value)::bigint from contribution group by 1, 2"
-    )
-    rolled = await rows(
-        platform,
-        "reporting",
-        """select scope, measure, sum(value)::bigint from rollup
-           where dimension = '' group by 1, 2""",
-    )
-    monthly = await rows(
-        platform,
-        "reporting",
-        "select scope, measure, sum(value)::bigint from rollup_month group by 1, 2",
-    )
     found = []
-    for name, table, without in (("log", logged, set()), ("roll-up", rolled, DISTINCT), ("months", monthly, DISTINCT)):
-        sums = {(row[0], row[1]): row[2] for row in table if row[2]}
-        digits = {2} if name == "months" else {5} if name == "log" else {2, 5}
+    for name, query, without, digits in KEPT:
+        sums = {(row[0], row[1]): row[2] for row in await rows(platform, "reporting", query) if row[2]}
         expected = {
             key: value for key, value in wanted.items() if value and key[1] not in without and len(key[0]) in digits
         }
