@@ -59,12 +59,13 @@ async def consume(
     apply: Apply,
 ) -> None:
     """Join the group, and again after every fault that waiting mends, until told to stop."""
+    job.ready.update(database=False, kafka=False)
     pool = await db.connect_pool(settings, f"{group}-projector")
     try:
         while not job.stopping.is_set():
             try:
                 await _Reader(settings, group, services, read, known_types, apply, pool, job).run()
-            except db.UNAVAILABLE as error:
+            except db.NOT_NOW as error:
                 await job.not_now("database", error)
             except kafka.NOT_NOW as error:
                 await job.not_now("kafka", error)
@@ -129,7 +130,7 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Go to where the database stands. Called in the client's thread, while the poll waits and the loop is free."""
         try:
-            places = asyncio.run_coroutine_threadsafe(self._places(list(assigned)), self.loop).result(30)
+            places = asyncio.run_coroutine_threadsafe(self._places(list(assigned)), self.loop).result(10)
             for partition, offset in places.items():
                 self._seek(partition, offset)
             log.info("assigned", extra={"partitions": {f"{p.topic}/{p.partition}": at for p, at in places.items()}})
@@ -159,8 +160,6 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
                 outcome, places = await self._apply(conn, batch, sought)
         except AheadError:
             return batch
-        except db.RETRYABLE as error:
-            raise ConnectionError(str(error)) from error
         for partition, offset in places.items():
             self.sought.pop(partition, None)
             if partition in self.position:

@@ -1,6 +1,7 @@
 """PostgreSQL: the pool, and the only place where transactions begin and end."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,32 +19,49 @@ else:  # asyncpg's classes take no parameters at run time
     Connection = asyncpg.Connection | PoolConnectionProxy
     Single = asyncpg.Connection
 Row = asyncpg.Record
+log = logging.getLogger("danvan.db")
 
 UniqueViolation = asyncpg.UniqueViolationError
 StatementTimeout = asyncpg.QueryCanceledError
-UNAVAILABLE: tuple[type[Exception], ...] = (
+NOT_NOW: tuple[type[Exception], ...] = (
+    OSError,
     asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    StatementTimeout,
 )
-"""What says "not now" rather than "never": the database is away, starting, stopping or full."""
-RETRYABLE: tuple[type[Exception], ...] = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""What waiting may mend: the database is away, frozen, starting, stopping, full, too slow or not migrated yet, it does
+not let us in, it ended a session that was silent, or another transaction was in the way."""
+ANSWER_SECONDS = 1.0
+SILENT_MS = 30_000
+"""After so long without a sign from the other side of a connection, the server ends the session and frees its locks."""
 
 
 def _options(settings: Settings, application: str, **session: str) -> dict[str, Any]:
+    """How a session is opened. The server ends what takes too long; should it be frozen, the client does, 2 s later."""
     password = settings.database_password
+    limit = settings.statement_timeout_ms
     return {
         "dsn": settings.database_url,
         **({"password": password.get_secret_value()} if password else {}),
         "timeout": 5,
+        "command_timeout": limit / 1000 + 2 if limit else None,
         "server_settings": {
             "application_name": application,
-            "statement_timeout": str(settings.statement_timeout_ms),
+            "statement_timeout": str(limit),
+            "tcp_user_timeout": str(SILENT_MS),
             "idle_in_transaction_session_timeout": "60000",
             "timezone": "UTC",
             "jit": "off",
@@ -111,12 +129,15 @@ async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
         yield conn
 
 
-async def reachable(pool: Pool) -> bool:
-    """Whether the database answers within a second."""
+async def asked(pool: Pool, query: str) -> Any:
+    """The one value of a query; None if there is no answer within a second. A silent connection is cut off."""
     try:
-        async with asyncio.timeout(1), pool.acquire() as conn:
-            return bool(await conn.fetchval("select true"))
-    except UNAVAILABLE:
-        return False
-    except asyncpg.PostgresError:
-        return False
+        async with asyncio.timeout(ANSWER_SECONDS), pool.acquire() as conn:
+            try:
+                return await conn.fetchval(query)
+            except asyncio.CancelledError:
+                conn.terminate()
+                raise
+    except NOT_NOW as error:
+        log.warning("no answer", extra={"dependency": "database", "error": repr(error)})
+        return None

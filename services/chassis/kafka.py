@@ -20,17 +20,21 @@ CONNECT_MS = 5_000
 REQUEST_MS = 10_000
 DELIVERY_MS = 20_000
 DESCRIBE_TRIES, DESCRIBE_SECONDS = 20, 0.1
+SIGN_IN = "where it logs 'socket disconnected', the broker may have refused the password of {!r}"
+"""kafka-python drops the broker's last word, why it does not let us in, when the connection ends with it."""
 KafkaError = errors.KafkaError
 NOT_NOW: tuple[type[Exception], ...] = (
     OSError,
     errors.RetriableError,
+    errors.SaslAuthenticationFailedError,
     errors.OutOfOrderSequenceNumberError,
     errors.UnknownProducerIdError,
     errors.InvalidProducerEpochError,
     errors.InvalidProducerIdMappingError,
     errors.ProducerFencedError,
 )
-"""What waiting may mend: brokers away, and the state an idempotent producer lost (a new producer has its own)."""
+"""What waiting may mend: brokers away or not letting us in, and the state an idempotent producer lost (a new producer
+has its own)."""
 
 
 def topic_of(settings: Settings, service: str) -> str:
@@ -75,9 +79,11 @@ def _made(kind: Callable[..., Client], **options: Any) -> Client:
 
     try:
         return kind(kafka_client=net, **options)
-    except BaseException:
+    except BaseException as error:
         for client in begun:
             client.close()
+        if isinstance(error, errors.KafkaTimeoutError) and options["security_protocol"].startswith("SASL"):
+            raise errors.KafkaTimeoutError(f"{error}: {SIGN_IN.format(options['sasl_plain_username'])}") from error
         raise
 
 
@@ -114,7 +120,7 @@ def consumer(settings: Settings, name: str, group: str) -> Any:
         fetch_max_wait_ms=500,
         session_timeout_ms=15_000,
         heartbeat_interval_ms=1_000,
-        max_poll_interval_ms=300_000,
+        max_poll_interval_ms=60_000,
         metrics_enabled=False,
     )
 

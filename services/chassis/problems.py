@@ -23,8 +23,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(TooLargeError, _too_large)
-    away: tuple[type[Exception], ...] = (*db.UNAVAILABLE, *db.RETRYABLE, db.StatementTimeout)
-    for kind in away:
+    for kind in db.NOT_NOW:
         app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(Exception, _unexpected)
 

@@ -52,10 +52,9 @@ async def relay(process: worker.Worker, settings: Settings, service: str) -> Non
     while not process.stopping.is_set():
         try:
             async with _session(settings, service) as conn:
-                process.succeeded("database")
                 if await _elected(process, conn):
                     await _lead(process, settings, service, conn)
-        except (*db.UNAVAILABLE, *db.RETRYABLE) as error:
+        except db.NOT_NOW as error:
             await process.not_now("database", error)
         except kafka.NOT_NOW as error:
             await process.not_now("kafka", error)
@@ -75,7 +74,9 @@ async def _session(settings: Settings, service: str) -> AsyncIterator[db.Connect
 async def _elected(process: worker.Worker, conn: db.Connection) -> bool:
     """Wait for the lock. False if told to stop first."""
     while not process.stopping.is_set():
-        if await conn.fetchval("select pg_try_advisory_lock($1)", LOCK):
+        elected = await conn.fetchval("select pg_try_advisory_lock($1) from relay_state", LOCK)
+        process.succeeded("database")
+        if elected:
             return True
         await process.pause(STANDBY_SECONDS)
     return False
