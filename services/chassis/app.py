@@ -142,7 +142,9 @@ class Service:
         async def ready() -> dict[str, bool]:
             return {
                 "serving": server.started and not server.should_exit,
-                "database": await db.reachable(app.state.pool),
+                "database": bool(await db.asked(app.state.pool, "select true")),
+                "schema": migrate.suffices(await db.asked(app.state.pool, migrate.REVISION), self.migrations),
+                "issuer": await app.state.authenticator.reachable(),
             }
 
         with socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False) as listening:

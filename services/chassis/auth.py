@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +123,14 @@ class Authenticator:
         if key is None:
             raise _refused("Khóa ký không được biết đến", "The token is signed with a key the issuer does not publish")
         return key
+
+    async def reachable(self) -> bool:
+        """Whether there are keys to verify with; asked for if there are none yet, for a second at most."""
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(1), self.lock:
+                if not self.keys:
+                    await self._fetch()
+        return bool(self.keys)
 
     async def _fetch(self) -> None:
         """The issuer's keys. Keys already held outlive an issuer that is away."""
