@@ -1,5 +1,9 @@
 """The running platform as a test sees it: addresses, tokens, and the owners' databases for a recount."""
 
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
@@ -8,6 +12,18 @@ import httpx
 from deploy.dev import issuer
 from deploy.dev.supervisor import Stack
 from tests.issuer import ALL_SCOPES
+
+
+@contextmanager
+def frozen(processes: Sequence[int]) -> Iterator[None]:
+    """These stand still while the block runs: the kernel goes on accepting connections, nobody answers them."""
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
 
 
 class Platform:

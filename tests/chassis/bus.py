@@ -3,16 +3,17 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from typing import Any
 from uuid import UUID, uuid4
 
 from kafka import TopicPartition
 
 from deploy.dev.engines import Kafka
-from services.chassis.db import Single
-from services.chassis.entities import Record
+from services.chassis import worker
+from services.chassis.db import Connection, Single
+from services.chassis.entities import Change, Record
 from services.chassis.kafka import consumer, ensure_topic, producer, topic_of
 from services.chassis.settings import Settings
 
@@ -111,6 +112,22 @@ def _published(settings: Settings, topic: str) -> list[Record]:
             for batch in client.poll(1_000).values():
                 found += [Record(r.topic, r.partition, r.offset, r.key, r.value) for r in batch]
     return sorted(found)
+
+
+async def nothing(_: Connection, __: Sequence[Change]) -> None:
+    """A handler without effects: the entity rows tell what was applied."""
+
+
+@asynccontextmanager
+async def at_work(*bodies: Coroutine[Any, Any, None], jobs: Sequence[worker.Worker]) -> AsyncIterator[None]:
+    """Run background processes as tasks, and let them drain."""
+    tasks = [asyncio.create_task(body) for body in bodies]
+    try:
+        yield
+    finally:
+        for job in jobs:
+            job.stopping.set()
+        await asyncio.gather(*tasks)
 
 
 async def until(what: Callable[[], Awaitable[object]], seconds: float = 30) -> None:

@@ -1,7 +1,7 @@
 """What a reader does when something that it stands on is missing, held or wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -14,15 +14,11 @@ from contracts.event import Event
 from deploy.dev.engines import Kafka, Postgres
 from services.chassis import worker
 from services.chassis.consumer import consume
-from services.chassis.db import Connection, Single
-from services.chassis.entities import Change, redrive, settle
+from services.chassis.db import Single
+from services.chassis.entities import redrive, settle
 from services.chassis.settings import Settings
 from tests.chassis import bus
 from tests.conftest import Database
-
-
-async def nothing(_: Connection, __: Sequence[Change]) -> None:
-    """A handler without effects: the entity rows tell what was applied."""
 
 
 @pytest.fixture
@@ -45,7 +41,7 @@ class Reader:
     def __init__(self, settings: Settings, **changed: Any) -> None:
         self.job = worker.Worker()
         settings = settings.model_copy(update=changed)
-        reading = consume(self.job, settings, settings.consumer_group, ("members",), read, EVENTS, nothing)
+        reading = consume(self.job, settings, settings.consumer_group, ("members",), read, EVENTS, bus.nothing)
         self.task = asyncio.create_task(reading)
 
     async def __aenter__(self) -> "Reader":
@@ -150,17 +146,17 @@ async def test_redrive_waits_for_the_reader_of_the_partition(conn: Single, setti
         "insert into consumer_offset (topic, partition, next_offset) values ($1, 0, 0), ($1, 1, 0)", bus.TOPIC
     )
     async with conn.transaction():
-        await settle(conn, [bus.record(0, home, 2)], read, EVENTS, nothing)
+        await settle(conn, [bus.record(0, home, 2)], read, EVENTS, bus.nothing)
     operator = await asyncpg.connect(settings.database_url, server_settings={"lock_timeout": "100ms"})
     async with conn.transaction():
         await conn.execute("select from consumer_offset where partition = 0 for update")
         with pytest.raises(asyncpg.LockNotAvailableError):
             async with operator.transaction():
-                await redrive(operator, home, read, EVENTS, nothing)
+                await redrive(operator, home, read, EVENTS, bus.nothing)
     async with conn.transaction():
         await conn.execute("select from consumer_offset where partition = 1 for update")
         async with operator.transaction():
-            outcome = await redrive(operator, home, read, EVENTS, nothing)
+            outcome = await redrive(operator, home, read, EVENTS, bus.nothing)
     assert outcome is not None
     assert outcome.gaps == 1
     await operator.close()
@@ -170,7 +166,7 @@ async def test_what_waits_and_cannot_be_read_any_more_stops_only_its_own(conn: S
     """A reader that has become stricter since an event was parked finds it unreadable, and goes on."""
     home, other = uuid4(), uuid4()
     async with conn.transaction():
-        await settle(conn, [bus.record(0, home, 2)], read, EVENTS, nothing)
+        await settle(conn, [bus.record(0, home, 2)], read, EVENTS, bus.nothing)
 
     def stricter(raw: bytes) -> Event:
         event = read(raw)
@@ -178,12 +174,12 @@ async def test_what_waits_and_cannot_be_read_any_more_stops_only_its_own(conn: S
 
     async with conn.transaction():
         records = [bus.record(1, home, 1), bus.record(2, other, 1), bus.record(3, home, 3)]
-        await settle(conn, records, stricter, EVENTS, nothing)
+        await settle(conn, records, stricter, EVENTS, bus.nothing)
     rows = await conn.fetch('select "offset", version, reason, error <> $1 as said from parked order by "offset"', "")
     assert [tuple(row) for row in rows] == [(0, None, "unreadable", True), (3, 3, "behind", False)]
     assert await conn.fetchval("select version from entity where subject = $1", home) == 1
     async with conn.transaction():
-        done = await redrive(conn, home, read, EVENTS, nothing)
+        done = await redrive(conn, home, read, EVENTS, bus.nothing)
     assert done is not None
     assert [change.event.version for change in done.changes] == [2, 3]
     assert await conn.fetchval("select count(*) from parked") == 0

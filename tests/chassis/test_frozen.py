@@ -1,0 +1,95 @@
+"""Somebody falls silent without going away: a frozen PostgreSQL, a frozen leader. Nobody waits for ever."""
+
+import asyncio
+from contextlib import suppress
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from contracts.catalog import EVENTS, read
+from deploy.dev.engines import Kafka, Postgres
+from deploy.dev.postgres import working_in
+from services.chassis import db, migrate, relay, worker
+from services.chassis.consumer import consume
+from services.chassis.db import Single
+from tests.chassis import bus
+from tests.conftest import Api, Database
+from tests.platform import frozen
+
+
+async def test_a_database_that_freezes_is_not_waited_for(
+    kafka: Kafka, postgres: Postgres, database: Database, api: Api
+) -> None:
+    """API 503, relay, reader and readiness say so while it is silent; then all goes on without loss or repeat."""
+    owner = bus.settings(kafka, await database("members"), statement_timeout_ms=300)
+    reader = owner.model_copy(update={"database_url": await database("reporting")})
+    conn = await asyncpg.connect(owner.database_url)
+    kept = await asyncpg.connect(reader.database_url)
+    members = await api("members", owner.database_url, statement_timeout_ms=300)
+    pool = await db.connect_pool(owner, "probe")
+    jobs = [worker.Worker(), worker.Worker()]
+    home = uuid4()
+
+    async def ready() -> bool:
+        return all(job.ready == {"database": True, "kafka": True} for job in jobs)
+
+    async def away() -> bool:
+        return not any(job.ready["database"] for job in jobs)
+
+    async def applied() -> bool:
+        return bool(await kept.fetchval("select count(*) = 1 from entity where version = $1", version))
+
+    bodies = (
+        relay.relay(jobs[0], owner, "members"),
+        consume(jobs[1], reader, reader.consumer_group, ("members",), read, EVENTS, bus.nothing),
+    )
+    async with bus.at_work(*bodies, jobs=jobs):
+        version = 1
+        await bus.write(conn, home, version)
+        await bus.until(applied)
+        await bus.until(ready)
+        assert await db.asked(pool, migrate.REVISION) is not None
+        with frozen(working_in(postgres.data)):
+            asking = asyncio.create_task(members.get("/v1/events"))
+            assert await db.asked(pool, "select true") is None
+            await bus.until(away)
+            assert (await asking).status_code == 503
+        version = 2
+        await bus.write(conn, home, version)
+        await bus.until(applied)
+        assert (await members.get("/v1/events")).status_code == 200
+    pool.terminate()
+    assert await kept.fetchval("select count(*) from parked") == 0
+    await conn.close()
+    await kept.close()
+
+
+@pytest.mark.parametrize("doing", ["nothing", pytest.param("reading", marks=pytest.mark.chaos)])
+async def test_a_frozen_leader_loses_the_lock(
+    kafka: Kafka, database: Database, monkeypatch: pytest.MonkeyPatch, doing: str
+) -> None:
+    """Silent between statements, or in the middle of an answer that it does not read: another one leads."""
+    monkeypatch.setattr(db, "SILENT_MS", 1_000)
+    monkeypatch.setitem(relay.SESSION, "idle_session_timeout", "1s")
+    settings = bus.settings(kafka, await database("members"))
+    conn = await asyncpg.connect(settings.database_url)
+    await bus.write(conn, uuid4(), 1)
+    first: Single = await db.connect(settings, "members-relay", **relay.SESSION)
+    assert await first.fetchval("select pg_try_advisory_lock($1)", relay.LOCK)
+    answer = None
+    if doing == "reading":
+        first._transport.pause_reading()  # type: ignore[attr-defined]
+        answer = asyncio.create_task(first.fetch("select repeat('x', 1000) from generate_series(1, 100000)"))
+
+    async def published() -> bool:
+        return bool(await conn.fetchval("select published = 1 from relay_state"))
+
+    job = worker.Worker()
+    async with bus.at_work(relay.relay(job, settings, "members"), jobs=[job]):
+        await bus.until(published)
+    first.terminate()
+    if answer is not None:
+        with suppress(*db.NOT_NOW):
+            await answer
+    await conn.close()
