@@ -20,7 +20,7 @@ from pathlib import Path
 
 from deploy.dev import issuer
 from deploy.dev.kafka import Kafka
-from deploy.dev.postgres import Postgres
+from deploy.dev.postgres import Postgres, working_in
 from deploy.dev.process import Failed, end, free_port, is_free, spawn, tail, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,6 +110,12 @@ class Stack:
     def engines(self) -> dict[str, Postgres | Kafka]:
         """Both engines by name."""
         return {"postgres": self.postgres, "kafka": self.kafka}
+
+    def pids(self, name: str) -> list[int]:
+        """Every process of a process or an engine; PostgreSQL has many."""
+        if name == "postgres":
+            return working_in(self.postgres.data)
+        return [self.kafka.pid if name == "kafka" else self.processes[name].pid]
 
     def log_of(self, name: str) -> Path:
         """Where a process or an engine logs."""

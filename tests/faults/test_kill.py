@@ -1,4 +1,4 @@
-"""Killed at any point under load: nothing accepted is lost, nothing is counted twice, figures equal a recount."""
+"""Killed or frozen at any point under load: nothing accepted is lost or counted twice, figures equal a recount."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ import pytest
 from deploy.dev.process import tail
 from deploy.dev.supervisor import Stack
 from tests.faults import recount
-from tests.platform import Platform
+from tests.platform import Platform, frozen
 
 UNITS = ("06760", "06970", "06688")
 VICTIMS = (
@@ -30,6 +30,8 @@ VICTIMS = (
 WRITERS = 6
 NOT_ACCEPTED = (httpx.TransportError,)
 CALM_SECONDS = 120
+FROZEN_SECONDS = (0.5, 3, 20)
+"""The longest outlasts a statement (10 s), patience with PostgreSQL (12 s) and a place in a Kafka group (15 s)."""
 
 
 class Load:
@@ -100,8 +102,13 @@ class Load:
         await self.post(loans, f"{path}/repayments", {"principal": 20_000_000, "occurred_on": "2024-03-03"})
 
 
-async def survive(folder: Path, rounds: int, replicas: tuple[str, ...] = ()) -> int:
-    """Load, `rounds` kills at random, calm; then every promise is checked. How many entities were written."""
+async def survive(
+    folder: Path, rounds: int, replicas: tuple[str, ...] = (), victims: tuple[str, ...] = VICTIMS, freezes: float = 0.25
+) -> int:
+    """Load, `rounds` kills at random, calm; then every promise is checked. How many entities were written.
+
+    A share `freezes` of the victims is not killed but stopped for a while, and goes on as if nothing had been.
+    """
     seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
     chance = random.Random(seed)
     stack = Stack(folder, settings={"RATE_PER_SECOND": "0", "LOG_LEVEL": "WARNING"}, say=lambda _: None)
@@ -125,7 +132,13 @@ async def survive(folder: Path, rounds: int, replicas: tuple[str, ...] = ()) -> 
         killed = []
         for _ in range(rounds):
             await asyncio.sleep(chance.uniform(0.3, 1.5))
-            victim = chance.choice([*VICTIMS, *replicas])
+            victim = chance.choice([*victims, *replicas])
+            if chance.random() < freezes:
+                seconds = chance.choice(FROZEN_SECONDS)
+                killed.append(f"{victim} frozen {seconds} s")
+                with frozen(stack.pids(victim)):
+                    await asyncio.sleep(seconds)
+                continue
             killed.append(victim)
             await asyncio.to_thread(_kill_and_restart, stack, victim, chance.uniform(0, 1))
         load.stopping = True
@@ -184,7 +197,7 @@ async def _drained(stack: Stack, platform: Platform, accepted: dict[str, int]) -
 @pytest.mark.timeout(300)
 async def test_three_kills(folder: Path) -> None:
     """A short round for every run of the tests."""
-    assert await survive(folder / "kills", 3) > 0
+    assert await survive(folder / "kills", 3, freezes=0) > 0
 
 
 @pytest.mark.chaos
@@ -192,6 +205,13 @@ async def test_three_kills(folder: Path) -> None:
 async def test_twenty_kills(folder: Path) -> None:
     """Any of the APIs, relays, projector, Kafka and PostgreSQL, twenty times under load."""
     assert await survive(folder / "chaos", 20) > 0
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1200)
+async def test_postgresql_killed_and_frozen_again_and_again(folder: Path) -> None:
+    """Only the database, twelve times, half of them frozen."""
+    assert await survive(folder / "postgres", 12, victims=("postgres",), freezes=0.5) > 0
 
 
 @pytest.mark.chaos
