@@ -19,11 +19,11 @@ ALL = "*"
 PAYLOAD_UNITS = 1_000
 WHOLE = ("", "")
 LOG = ("subject", "version", "measure", "unit", "branch", "day", "known_at", "previous", "dims", "value")
-Place = tuple[str, str, int]
+Slot = tuple[str, str, int]
 """Scope, measure, shard."""
-Totals = dict[Place, dict[tuple[str, str], int]]
-"""Of each place its sum by (dimension, category), `WHOLE` among them."""
-Months = dict[Place, dict[date, int]]
+Totals = dict[Slot, dict[tuple[str, str], int]]
+"""Of each slot its sum by (dimension, category), `WHOLE` among them."""
+Months = dict[Slot, dict[date, int]]
 
 
 async def apply(conn: Connection, changes: Sequence[Change]) -> None:
