@@ -4,6 +4,7 @@ Source: CloudEvents specification 1.0.2; W3C Trace Context for `traceparent`; RF
 """
 
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 from uuid import UUID
 
@@ -46,8 +47,13 @@ class Event(BaseModel):
     @property
     def kind(self) -> str:
         """`<service>.<entity>`: the kind of entity it is about."""
-        _, _, service, entity, _, _ = self.type.split(".")
-        return f"{service}.{entity}"
+        return _kind(self.type)
+
+
+@lru_cache(maxsize=1_024)
+def _kind(type_: str) -> str:
+    _, _, service, entity, _, _ = type_.split(".")
+    return f"{service}.{entity}"
 
 
 class Data(BaseModel):

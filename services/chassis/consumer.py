@@ -4,14 +4,16 @@ The offset row of a partition is the fence. A reader that lost the partition, or
 than the one its batch begins at: what lies before it was applied by somebody and is dropped, what lies after it is
 fetched again. Kafka's own committed offsets are never used.
 
-Two batches, of even and odd partitions, are applied at once while the next are fetched, so a partition may move on
-with a batch under way: the fence makes its next reader wait for that batch, and drop it.
+Even and odd partitions go in a lane each, so that one is computed while the database works on the other, and the next
+batch is fetched meanwhile. A partition may then move on with a batch under way: the fence makes its next reader wait
+for that batch, and drop it.
 """
 
 import asyncio
+import gc
 import logging
 import time
-from collections.abc import Awaitable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -32,6 +34,7 @@ from services.chassis.telemetry import (
 
 POLL_MS, JOIN_MS = 1_000, 5_000  # a join that completes between two short polls would be thrown away
 GAUGE_SECONDS, ANSWER_MS = 1.0, 2_000
+OBJECTS = 100  # more than an event and its effects are: looking for garbage in a live batch is a tenth of its cost
 Batch = Mapping[TopicPartition, Sequence[Any]]
 log = logging.getLogger("danvan.consumer")
 __all__ = ["Apply", "Change", "Read", "redrive", "run"]
@@ -46,7 +49,11 @@ async def run(
 ) -> None:
     """Feed `apply` with the events of these services' topics until SIGTERM."""
 
-    await worker.run(settings, lambda job: consume(job, settings, group, services, read, known_types, apply))
+    async def body(job: worker.Worker) -> None:
+        gc.set_threshold(OBJECTS * settings.consumer_batch)
+        await consume(job, settings, group, services, read, known_types, apply)
+
+    await worker.run(settings, body)
 
 
 async def consume(
@@ -102,15 +109,20 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         for topic in self.topics:
             await asyncio.to_thread(kafka.ensure_topic, self.settings, topic)
         self.kafka = await asyncio.to_thread(kafka.consumer, self.settings, f"{self.group}-projector", self.group)
+        lanes = [asyncio.create_task(self._take({})) for _ in _halves({})]
         try:
             self.kafka.subscribe(self.topics, listener=self)
-            batch: Batch = {}
             while not self.job.stopping.is_set():
-                *undone, polled = await _all([*map(self._take, _halves(batch)), self._poll()])
+                polled = await self._poll()
                 self.job.progress()
-                batch = await self._go_back({*batch, *polled}) if any(undone) else polled
+                for number, half in enumerate(_halves(polled)):
+                    undone = await lanes[number]
+                    if undone:
+                        await self._go_back({*undone, *half})
+                    lanes[number] = asyncio.create_task(self._take({} if undone else half))
                 await self._gauge()
         finally:
+            await asyncio.gather(*lanes, return_exceptions=True)
             await asyncio.to_thread(self.kafka.close, autocommit=False)
 
     async def _poll(self) -> Batch:
@@ -145,15 +157,16 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         async with db.transaction(self.pool) as conn:
             return await _offsets(conn, partitions)
 
-    async def _go_back(self, partitions: Iterable[TopicPartition]) -> Batch:
-        """Fetch what is ours again from where the database stands; nothing fetched before is left to apply."""
+    async def _go_back(self, partitions: Iterable[TopicPartition]) -> None:
+        """Fetch what is still ours again from where the database stands."""
         held = self.kafka.assignment()
         for partition, offset in (await self._places([p for p in partitions if p in held])).items():
             self._seek(partition, offset)
-        return {}
 
     async def _take(self, batch: Batch) -> Batch:
         """Apply a batch in one transaction. It is given back, with nothing left behind, if it must be fetched again."""
+        if not batch:
+            return {}
         started, sought = time.monotonic(), dict(self.sought)  # not what an assignment meanwhile seeks for the next
         try:
             async with db.transaction(self.pool) as conn:
@@ -210,18 +223,8 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
 
 
 def _halves(batch: Batch) -> list[Batch]:
-    """The batch by partitions of even and odd number: one half is computed while the database works on the other."""
-    halves = ({p: records for p, records in batch.items() if p.partition % 2 == odd} for odd in (0, 1))
-    return [half for half in halves if half]
-
-
-async def _all(jobs: Iterable[Awaitable[Batch]]) -> list[Batch]:
-    """Results of all, when all have ended; raises the first fault among them."""
-    results = await asyncio.gather(*jobs, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return cast(list[Batch], results)
+    """The batch by partitions of even and of odd number."""
+    return [{p: records for p, records in batch.items() if p.partition % 2 == odd} for odd in (0, 1)]
 
 
 def _count(outcome: Outcome) -> None:
@@ -273,23 +276,16 @@ async def _fence(conn: db.Connection, partitions: Sequence[TopicPartition]) -> d
 
 async def _move(conn: db.Connection, places: Mapping[TopicPartition, int], changes: Sequence[Change]) -> None:
     """Store how far each partition is read, and the newest event applied from it."""
-    newest: dict[str, Event] = {}
+    newest: dict[tuple[str, int], Event] = {}
     for change in changes:
-        place = f"{change.event.source[1:]}/{change.shard}"
-        if place not in newest or newest[place].sequence < change.event.sequence:
-            newest[place] = change.event
+        place, event = (change.event.source, change.shard), change.event
+        if place not in newest or newest[place].sequence < event.sequence:
+            newest[place] = event
     rows = []
     for partition, offset in places.items():
-        event = newest.get(f"{partition.topic.rpartition('.')[2]}/{partition.partition}")
-        rows.append(
-            (
-                partition.topic,
-                partition.partition,
-                offset,
-                event.sequence if event else 0,
-                event.time if event else None,
-            )
-        )
+        last = newest.get((f"/{partition.topic.rpartition('.')[2]}", partition.partition))
+        seen = (last.sequence, last.time) if last else (0, None)
+        rows.append((partition.topic, partition.partition, offset, *seen))
     await conn.executemany(
         """
         update consumer_offset

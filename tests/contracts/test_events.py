@@ -83,6 +83,17 @@ def test_what_cannot_be_read_says_where(change: dict[str, Any], where: str) -> N
         read(json.dumps({**raw, **change}).encode())
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_an_envelope_may_say_the_same_otherwise_but_its_data_may_not(path: Path) -> None:
+    """Numbers of the envelope may come as text; what readers take as it came, `data`, may not."""
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    otherwise = {**raw, "version": str(raw["version"]), "sequence": float(raw["sequence"])}
+    assert read(json.dumps(otherwise).encode()).model_dump() == read(path.read_bytes()).model_dump()
+    for data in ({**raw["data"], name: [value]} for name, value in raw["data"].items()):
+        with pytest.raises(ValidationError, match="data"):
+            read(json.dumps({**otherwise, "data": data}).encode())
+
+
 def test_an_unknown_type_is_no_error() -> None:
     """Its envelope is read, its data passed on."""
     raw = json.loads(EXAMPLES[0].read_text(encoding="utf-8"))

@@ -63,11 +63,12 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
 
 def deltas(change: Change) -> Iterator[tuple[Cell, str, UUID | None, int]]:
     """The non-zero parts of `f(after) - f(before)` with the unit and branch they count in."""
-    event = change.event
-    after = contributions(event.kind, change.after, Place(event.unit, event.branch))
-    before = contributions(event.kind, change.before, Place(change.before_unit or event.unit, change.before_branch))
-    for (cell, place), value in after.items():
-        if added := value - before.pop((cell, place), 0):
+    event, kind = change.event, change.event.kind
+    after = contributions(kind, change.after, Place(event.unit, event.branch))
+    before = contributions(kind, change.before, Place(change.before_unit or event.unit, change.before_branch))
+    for where, value in after.items():
+        if added := value - before.pop(where, 0) if before else value:
+            cell, place = where
             yield cell, *place, added
     for (cell, place), value in before.items():
         if value:

@@ -256,10 +256,14 @@ def read(raw: bytes) -> Event:
 
 def contributions(kind: str, state: State | None, here: Place) -> dict[tuple[Cell, Place], int]:
     """What an entity of `kind` in `state` contributes, where it does not say itself in `here`."""
-    found: dict[tuple[Cell, Place], int] = {}
-    if state is not None and kind in KINDS:
-        for cell, place, value in KINDS[kind](state, here):
-            found[cell, place] = found.get((cell, place), 0) + value
+    if state is None or kind not in KINDS:
+        return {}
+    parts = [((cell, place), value) for cell, place, value in KINDS[kind](state, here)]
+    found = dict(parts)
+    if len(found) < len(parts):
+        found = dict.fromkeys(found, 0)
+        for where, value in parts:
+            found[where] += value
     return found
 
 
