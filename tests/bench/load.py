@@ -123,13 +123,14 @@ async def _pace(job: dict[str, Any]) -> dict[str, Any]:
     times: list[float] = []
 
     async def exchange(port: int, request: bytes) -> bytes:
+        while idle[port] and idle[port][-1].transport.is_closing():  # the server ends what is idle for long
+            idle[port].pop()
         connection = idle[port].pop() if idle[port] else await _connect(port)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         connection.send(request, answer.set_result)
         head = await answer
         statuses[_status(head)] += 1
-        if not connection.transport.is_closing():
-            idle[port].append(connection)
+        idle[port].append(connection)
         return head
 
     async def one(number: int) -> None:

@@ -64,7 +64,7 @@ class Board:
 
     def add(self, part: Part) -> None:
         """Count one row of the log of this unit or below it that was not seen."""
-        if self.seen.sees(part.transaction):
+        if part.measure not in SHOWN or self.seen.sees(part.transaction):
             return
         counted = counts(part, self.period)
         if part.measure in self.now:
@@ -146,6 +146,8 @@ class Board:
 
 MEASURES = frozenset(parts_of([catalogue()[indicator] for indicator in TABLE]))
 """What the table of the units below is made of."""
+SHOWN = {*MEASURES, *parts_of([catalogue()[card] for card in CARDS]), *SERIES, *(measure for measure, _ in BREAKDOWNS)}
+"""Every measure that a screen shows; the log holds more."""
 
 
 def counts(part: Part, period: Period) -> bool:

@@ -49,7 +49,8 @@ async def _changes(request: Request, applied: Applied, reach: frozenset[str]) ->
         yield _frame("ping", AppliedEvent(units=[], at=datetime.now(UTC)))
         while not getattr(request.app.state, "stopping", False):
             try:
-                touched = await asyncio.wait_for(queue.get(), PING_SECONDS)
+                async with asyncio.timeout(PING_SECONDS):
+                    touched = await queue.get()
             except TimeoutError:
                 yield _frame("ping", AppliedEvent(units=[], at=datetime.now(UTC)))
                 continue

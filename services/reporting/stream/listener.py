@@ -95,7 +95,8 @@ async def _follow(applied: Applied) -> None:
     """Read on whenever something was heard, and now and then anyway."""
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(applied.rung.wait(), TICK_SECONDS)
+            async with asyncio.timeout(TICK_SECONDS):  # wait_for would lose a cancellation that comes with the event
+                await applied.rung.wait()
         applied.rung.clear()
         try:
             await applied.catch_up()
@@ -121,7 +122,8 @@ async def _listen(app: FastAPI, applied: Applied) -> None:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     await conn.execute("select")
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(gone.wait(), RETRY_SECONDS)
+                    async with asyncio.timeout(RETRY_SECONDS):
+                        await gone.wait()
             log.warning("lost the database; every answer is read up first")
         except Exception as error:  # noqa: BLE001  # away, or not migrated yet: it must come back
             log.warning("cannot listen; every answer is read up first", extra={"error": repr(error)})
