@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, errors
@@ -100,6 +100,17 @@ def producer(settings: Settings, name: str) -> Any:
         allow_auto_create_topics=False,
         metrics_enabled=False,
     )
+
+
+def abandon(client: Any) -> None:
+    """Make a producer send nothing more, whatever is under way; its thread ends within a second.
+
+    `close(timeout=0)` alone flushes first, fails at what is under way, and leaves the thread sending.
+    """
+    client._sender.force_close()
+    client._sender.join(1)
+    with suppress(errors.KafkaTimeoutError):
+        client.close(timeout=0)
 
 
 def consumer(settings: Settings, name: str, group: str) -> Any:

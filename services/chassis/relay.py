@@ -108,7 +108,7 @@ async def _lead(process: worker.Worker, settings: Settings, service: str, conn: 
             telemetry.RELAY_SECONDS.observe(time.monotonic() - started)
             published = last
     finally:
-        producer.close(timeout=0)
+        kafka.abandon(producer)
 
 
 async def _batch(
@@ -126,7 +126,7 @@ async def _batch(
             process.ready["kafka"] = False  # no acknowledgement for so long
             await conn.execute("select")  # a lost session is noticed here; the lock went with it
     except BaseException:
-        producer.close(timeout=0)  # publish nothing more: another replica may lead by now
+        kafka.abandon(producer)  # publish nothing more: another replica may lead by now
         await asyncio.wait([sending])
         sending.exception()
         raise

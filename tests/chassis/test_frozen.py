@@ -1,6 +1,7 @@
 """Somebody falls silent without going away: a frozen PostgreSQL, a frozen leader. Nobody waits for ever."""
 
 import asyncio
+import threading
 from contextlib import suppress
 from uuid import uuid4
 
@@ -92,4 +93,48 @@ async def test_a_frozen_leader_loses_the_lock(
     if answer is not None:
         with suppress(*db.NOT_NOW):
             await answer
+    await conn.close()
+
+
+async def test_a_leader_that_loses_its_session_sends_nothing_more(
+    kafka: Kafka, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its batch is under way to a frozen broker: whoever leads next must not meet it, so its producer ends at once."""
+    monkeypatch.setattr(relay, "PULSE_SECONDS", 0.1)
+    settings = bus.settings(kafka, await database("members"))
+    conn = await asyncpg.connect(settings.database_url)
+    before = set(threading.enumerate())
+
+    def senders() -> set[threading.Thread]:
+        return {
+            thread for thread in set(threading.enumerate()) - before if thread.name == "members-relay-network-thread"
+        }
+
+    async def published() -> bool:
+        return bool(await conn.fetchval("select published = $1 from relay_state", count))
+
+    async def stuck() -> bool:
+        return not job.ready["kafka"]
+
+    async def over() -> bool:
+        return not any(thread.is_alive() for thread in sending)
+
+    job = worker.Worker()
+    async with bus.at_work(relay.relay(job, settings, "members"), jobs=[job]):
+        count = 1
+        await bus.write(conn, uuid4(), 1)
+        await bus.until(published)
+        with frozen([kafka.pid]):
+            await bus.write(conn, uuid4(), 1)
+            await bus.until(stuck)
+            sending = senders()
+            assert sending
+            await conn.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and application_name = 'members-relay'"
+            )
+            await bus.until(over, 10)
+        count = 2
+        await bus.until(published)
+    assert [read(record.value).sequence for record in await bus.published(settings)] == [1, 2]
     await conn.close()
