@@ -137,6 +137,7 @@ async def test_events_go_over_tls(ways: dict[str, dict[str, str]], urls: tuple[s
     )
     async with bus.at_work(*bodies, jobs=jobs):
         await bus.until(applied)
+    assert [read(record.value).version for record in await bus.published(owner)] == [1]
     await conn.close()
     await kept.close()
 
