@@ -5,6 +5,7 @@ import logging
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -24,7 +25,8 @@ class Worker:
         self.ready: dict[str, bool] = {}
         """Dependencies, as the loop last found them."""
         self._seen = time.monotonic()
-        self._faults = 0
+        self.faults: Counter[str] = Counter()
+        """By dependency, how often it was away since it last answered."""
 
     def progress(self) -> None:
         """The loop went round."""
@@ -35,8 +37,9 @@ class Worker:
         return time.monotonic() - self._seen < STALLED_SECONDS
 
     def succeeded(self, *dependencies: str) -> None:
-        """These dependencies answered; the next fault waits little again."""
-        self._faults = 0
+        """These dependencies answered; their next fault waits little again."""
+        for name in dependencies:
+            del self.faults[name]
         self.ready.update(dict.fromkeys(dependencies, True))
 
     async def pause(self, seconds: float) -> None:
@@ -48,8 +51,8 @@ class Worker:
     async def not_now(self, dependency: str, error: BaseException) -> None:
         """Note that a dependency is away, and wait: 0.1 s at first, doubling up to 10 s, with jitter."""
         self.ready[dependency] = False
-        delay = min(10.0, 0.1 * 2.0 ** min(self._faults, 10)) * random.uniform(0.5, 1)  # noqa: S311
-        self._faults += 1
+        delay = min(10.0, 0.1 * 2.0 ** min(self.faults[dependency], 10)) * random.uniform(0.5, 1)  # noqa: S311
+        self.faults[dependency] += 1
         log.warning("not now", extra={"dependency": dependency, "error": repr(error), "seconds": round(delay, 2)})
         await self.pause(delay)
 

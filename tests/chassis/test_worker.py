@@ -142,7 +142,7 @@ async def test_sigterm_lets_a_reader_finish_its_batch(run: Run, kafka: Kafka, da
 
 
 async def test_it_waits_longer_at_every_fault_and_shortly_after_a_success() -> None:
-    """From a tenth of a second up to ten, with jitter; told to stop, it does not wait at all."""
+    """From a tenth of a second up to ten, by dependency, with jitter; told to stop, it does not wait at all."""
     job = Worker()
     waits: list[float] = []
 
@@ -155,6 +155,9 @@ async def test_it_waits_longer_at_every_fault_and_shortly_after_a_success() -> N
     assert job.ready == {"kafka": False}
     assert all(0.5 * limit <= wait <= limit for wait, limit in zip(waits, [0.1 * 2**n for n in range(7)], strict=False))
     assert all(5 <= wait <= 10 for wait in waits[7:])
+    job.succeeded("database")
+    await job.not_now("kafka", OSError("away"))
+    assert waits[-1] >= 5
     job.succeeded("kafka")
     await job.not_now("database", OSError("away"))
     assert waits[-1] <= 0.1
