@@ -31,10 +31,11 @@ CHORES_SECONDS = 5.0
 SESSION = {
     "datestyle": "ISO",
     "idle_session_timeout": "30s",
+    "transaction_timeout": "30s",
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "5",
 }
-"""A leader that is frozen or cut off loses the lock within this time."""
+"""A leader that is frozen or cut off, between statements or within one, loses the lock within this time."""
 
 
 class Refused(Exception):
