@@ -11,7 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
-ALL_SCOPES = "members:read members:write members:personal loans:read loans:write reporting:read reporting:operate"
+ALL_SCOPES = (
+    "members:read members:write members:personal loans:read loans:write reporting:read reporting:operate"
+    " events:subscribe"
+)
 
 
 class Issuer:

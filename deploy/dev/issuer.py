@@ -26,7 +26,10 @@ from jwt.algorithms import RSAAlgorithm
 AUDIENCE = "danvan"
 LIFETIME = 12 * 3600
 SECRET = "demo"  # noqa: S105 - of every demo client; this issuer guards nothing
-EVERYTHING = "members:read members:write members:personal loans:read loans:write reporting:read reporting:operate"
+EVERYTHING = (
+    "members:read members:write members:personal loans:read loans:write reporting:read reporting:operate"
+    " events:subscribe"
+)
 CLIENTS = {  # client → unit whose subtree it reaches, scopes
     "province": ("22", EVERYTHING),
     "mong-duong": ("06760", EVERYTHING),

@@ -5,11 +5,14 @@
     stack.kill("members-relay"); stack.run("members-relay")
     stack.stop()
 
-A process is named `<service>-<job>`; a further replica of it `<service>-<job>-2` and so on.
+A process is named `<service>-<job>`; a further replica of it `<service>-<job>-2` and so on. `members-webhooks` and
+`loans-webhooks` are not among those started at first: `stack.run("members-webhooks")`.
 """
 
+import base64
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -42,6 +45,7 @@ class Stack:
     ) -> None:
         self.folder = folder.absolute()
         self.logs = self.folder / "logs"
+        self.webhook_key = self.folder / "webhook.key"
         self.say = say
         self.settings = dict(settings or {})
         self.ports = self._choose_ports(dict(ports or {}))
@@ -56,6 +60,9 @@ class Stack:
         self.logs.mkdir(parents=True, exist_ok=True)
         for log in self.logs.glob("*.log"):
             log.replace(log.with_suffix(".log.before"))
+        if not self.webhook_key.exists():
+            self.webhook_key.touch(0o600)
+            self.webhook_key.write_bytes(base64.b64encode(secrets.token_bytes(32)))
         self.say("PostgreSQL")
         self.postgres.start()
         self._create_databases()
@@ -143,6 +150,8 @@ class Stack:
             "DATABASE_PASSWORD_FILE": str(self.postgres.folder / "password"),
             "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "ISSUER_URL": self.addresses["issuer"],
+            "WEBHOOK_KEY_FILE": str(self.webhook_key),
+            "WEBHOOK_INSECURE": "true",
             "PORT": str(port),
             "OPS_PORT": str(ops_port),
             **self.settings,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
 import jwt
@@ -15,6 +16,7 @@ from fastapi import Request
 from contracts import units
 from services.chassis.context import context
 from services.chassis.errors import Forbidden, Text, TooManyRequests, Unauthenticated, Unavailable
+from services.chassis.reach import Reach
 from services.chassis.settings import Settings
 
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
@@ -29,18 +31,18 @@ SCHEME = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified token: whose, what it may do, and the unit whose subtree it reaches."""
+    """A verified token: whose, what it may do, and the unit whose subtree, or the branch in it, that it reaches."""
 
     subject: str
     scopes: frozenset[str]
     unit: str
-    reach: frozenset[str]
+    reach: Reach
     expires: float
 
     @property
     def province(self) -> str:
         """The province the caller's unit lies in; empty for a caller without a unit."""
-        return units.province_of(self.unit) if self.reach else ""
+        return units.province_of(self.unit) if self.reach.units else ""
 
 
 class Bucket:
@@ -109,7 +111,7 @@ class Authenticator:
             subject=str(claims["sub"]),
             scopes=frozenset(str(claims.get("scope", "")).split()),
             unit=unit,
-            reach=units.subtree(unit) if unit else frozenset(),
+            reach=_reach(unit, claims.get("branch")),
             expires=float(claims["exp"]),
         )
 
@@ -147,6 +149,14 @@ class Authenticator:
         self.fetched = time.monotonic()
 
 
+def _reach(unit: str, branch: object) -> Reach:
+    """The subtree of `unit`, or `branch` inside it; nothing if the claim `branch` is no UUID."""
+    try:
+        return Reach(units.subtree(unit), None if branch is None else UUID(str(branch)))
+    except ValueError:
+        return Reach()
+
+
 def _refused(vi: str, en: str) -> Unauthenticated:
     return Unauthenticated(Text(vi, en), headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
@@ -171,13 +181,14 @@ async def authenticate(request: Request) -> Caller:
     return caller
 
 
-def needs(scope: str) -> Callable[..., Awaitable[Caller]]:
-    """A dependency: the caller, who must hold `scope` (403 otherwise)."""
+def needs(*scopes: str) -> Callable[..., Awaitable[Caller]]:
+    """A dependency: the caller, who must hold all of `scopes` (403 otherwise)."""
 
-    async def caller_with_scope(request: Request) -> Caller:
+    async def caller_with_scopes(request: Request) -> Caller:
         caller = await authenticate(request)
-        if scope not in caller.scopes:
-            raise Forbidden(Text(f"Cần quyền {scope}", f"The scope {scope} is required"))
+        for scope in scopes:
+            if scope not in caller.scopes:
+                raise Forbidden(Text(f"Cần quyền {scope}", f"The scope {scope} is required"))
         return caller
 
-    return caller_with_scope
+    return caller_with_scopes

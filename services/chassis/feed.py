@@ -1,5 +1,6 @@
 """The journal over plain HTTP: the same events, in the same order, for a system that cannot reach Kafka."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -8,6 +9,7 @@ from pydantic import BaseModel, Field
 from services.chassis.auth import Caller, needs
 from services.chassis.db import Connection, Row
 from services.chassis.paging import Limit
+from services.chassis.reach import Reach
 from services.chassis.relay import envelope
 from services.chassis.web import Reading, noun
 
@@ -31,22 +33,37 @@ def feed_router(service: str) -> APIRouter:
         limit: Limit = 100,
     ) -> Feed:
         """Events inside the caller's reach. Numbered when published, so none can appear behind a position read."""
-        rows, last = await events_after(conn, after, limit, list(caller.reach))
+        rows, last = await events_after(conn, after, max(after, await head(conn)), limit, caller.reach)
         return Feed(items=[envelope(service, row) for row in rows], next_after=last)
 
     return door
 
 
-async def events_after(conn: Connection, after: int, limit: int, reach: list[str]) -> tuple[list[Row], int]:
-    """Journal rows of the units in `reach` numbered after `after`, and how far was read."""
+async def head(conn: Connection) -> int:
+    """The last number given; every one before it is visible too."""
+    found = await conn.fetchval("select max(sequence) from journal where sequence is not null")
+    return int(found or 0)
+
+
+async def events_after(
+    conn: Connection, after: int, until: int, limit: int, reach: Reach, types: Sequence[str] = ()
+) -> tuple[list[Row], int]:
+    """Up to `limit` journal rows in `reach`, numbered after `after` up to `until`, and how far was read.
+
+    `types` are prefixes of event types; none is every type.
+    """
     rows = await conn.fetch(
         """
-        select * from journal where sequence > $1 and unit = any($2) order by sequence limit $3
+        select * from journal
+        where sequence > $1 and sequence <= $2 and unit = any($3) and ($4::uuid is null or branch = $4)
+          and ($5::text[] = '{}' or type ^@ any($5))
+        order by sequence limit $6
         """,
         after,
-        reach,
+        until,
+        list(reach.units),
+        reach.branch,
+        list(types),
         limit,
     )
-    if len(rows) == limit:
-        return rows, rows[-1]["sequence"]
-    return rows, await conn.fetchval("select coalesce(max(sequence), 0) from journal") or after
+    return rows, rows[-1]["sequence"] if len(rows) == limit else until

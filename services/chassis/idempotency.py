@@ -51,10 +51,13 @@ async def claim(conn: Connection, request: Request, caller: str, *, mandatory: b
     return Response(kept["body"], kept["status"], {**json.loads(kept["headers"]), "idempotency-replayed": "true"})
 
 
-async def keep(conn: Connection, claim: Claim, response: Response) -> None:
-    """Store the answer under the claimed key."""
+async def keep(conn: Connection, claim: Claim, response: Response, shown_once: str | None = None) -> None:
+    """Store the answer under the claimed key, without the field that is shown once."""
+    body = bytes(response.body)
+    if shown_once:
+        body = json.dumps({**json.loads(body), shown_once: None}, ensure_ascii=False).encode()
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    await _keep(conn, claim, response.status_code, json.dumps(headers), bytes(response.body))
+    await _keep(conn, claim, response.status_code, json.dumps(headers), body)
 
 
 async def _claim(conn: Connection, caller: str, key: str, fingerprint: bytes) -> bool:

@@ -1,6 +1,6 @@
 """The relay: journal → Kafka, in order, losing nothing.
 
-One replica leads by an advisory lock of its database session; the others ask for it once a second. The leader
+One replica leads (`leader.py`), the others stand by. The leader
 1. numbers every row it sees, by `position`, in one transaction: `sequence` is durable before anything is published, so
    whoever publishes a row again publishes it under the same number;
 2. publishes rows beyond `relay_state.published` in sequence order and waits for all acknowledgements;
@@ -13,29 +13,19 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
-from services.chassis import db, kafka, telemetry, tracing, worker
+from services.chassis import db, kafka, leader, telemetry, tracing, worker
 from services.chassis.settings import Settings
 
 log = logging.getLogger("danvan.relay")
 LOCK = 0x72656C6179  # "relay"
 BATCH = 5_000
 IDLE_SECONDS = 0.025
-STANDBY_SECONDS = 1.0
 PULSE_SECONDS = 2.0
 CHORES_SECONDS = 5.0
-SESSION = {
-    "datestyle": "ISO",
-    "idle_session_timeout": "30s",
-    "transaction_timeout": "30s",
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "5",
-}
-"""A leader that is frozen or cut off, between statements or within one, loses the lock within this time."""
 
 
 class Refused(Exception):
@@ -52,8 +42,8 @@ async def relay(process: worker.Worker, settings: Settings, service: str) -> Non
     process.ready["database"] = False
     while not process.stopping.is_set():
         try:
-            async with _session(settings, service) as conn:
-                if await _elected(process, conn):
+            async with leader.session(settings, f"{service}-relay") as conn:
+                if await leader.elected(process, conn, LOCK, "relay_state"):
                     await _lead(process, settings, service, conn)
         except db.NOT_NOW as error:
             await process.not_now("database", error)
@@ -61,26 +51,6 @@ async def relay(process: worker.Worker, settings: Settings, service: str) -> Non
             await process.not_now("kafka", error)
         finally:
             telemetry.RELAY_LEADER.set(0)
-
-
-@asynccontextmanager
-async def _session(settings: Settings, service: str) -> AsyncIterator[db.Connection]:
-    conn = await db.connect(settings, f"{service}-relay", **SESSION)
-    try:
-        yield conn
-    finally:
-        conn.terminate()
-
-
-async def _elected(process: worker.Worker, conn: db.Connection) -> bool:
-    """Wait for the lock. False if told to stop first."""
-    while not process.stopping.is_set():
-        elected = await conn.fetchval("select pg_try_advisory_lock($1) from relay_state", LOCK)
-        process.succeeded("database")
-        if elected:
-            return True
-        await process.pause(STANDBY_SECONDS)
-    return False
 
 
 async def _lead(process: worker.Worker, settings: Settings, service: str, conn: db.Connection) -> None:

@@ -62,6 +62,38 @@ insert into relay_state default values;
 OWNER_1 = IDEMPOTENCY_1 + _JOURNAL_1
 """A service that owns records: journal (outbox, audit trail, feed), the relay's mark, answers kept for retries."""
 
+WEBHOOKS_1 = """
+create table webhook (
+    id               uuid primary key,
+    unit             text not null,
+    branch           uuid,
+    owner            text not null,
+    url              text not null,
+    types            text[] not null,
+    active           boolean not null,
+    secret           bytea not null,
+    old_secret       bytea,
+    old_secret_until timestamptz,
+    position         bigint not null,
+    message          uuid,
+    message_until    bigint,
+    failures         integer not null default 0,
+    failing_since    timestamptz,
+    retry_at         timestamptz,
+    last_error       text,
+    delivered_at     timestamptz,
+    disabled         text check (disabled in ('gone', 'given_up')),
+    test             uuid,
+    tested_at        timestamptz,
+    test_error       text,
+    version          integer not null default 1,
+    recorded_at      timestamptz not null default now(),
+    check ((message is null) = (message_until is null))
+);
+create index webhook_unit on webhook (unit, id);
+"""
+"""Subscriptions: what each wants, how far it is, and the message under way."""
+
 READER_1 = """
 create table consumer_offset (
     topic       text not null,

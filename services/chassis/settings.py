@@ -9,10 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from services.chassis.sealing import keys_of
 
 PREFIX = "DANVAN_"
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _sealing_keys(text: SecretStr) -> SecretStr:
+    keys_of(text.get_secret_value())
+    return text
 
 
 class SettingsError(ValueError):
@@ -64,6 +71,16 @@ class Settings(BaseModel):
     rate_burst: int = Field(2_000, ge=1, description="Requests a caller may have saved up.")
     idempotency_days: int = Field(30, ge=1, le=400, description="How long an Idempotency-Key's answer is kept.")
     wait_for_max_ms: int = Field(5_000, ge=0, le=60_000, description="How long Wait-For waits, at most.")
+
+    webhook_key: Annotated[SecretStr, AfterValidator(_sealing_keys)] | None = Field(
+        None, description="Seals webhooks' signing secrets: 32 bytes in base64; several, and the first seals."
+    )
+    webhook_insecure: bool = Field(False, description="Webhooks may use http, any port, private networks.")
+    webhook_ports: str = Field("443,8443", pattern=r"^\d+(,\d+)*$", description="Ports webhooks may go to.")
+    webhook_ca_file: Path | None = Field(None, description="CA of webhooks' receivers, beside the system's.")
+    webhook_timeout: float = Field(15, gt=0, le=60, description="How long a receiver may take to answer.")
+    webhook_retry: float = Field(1, gt=0, le=3600, description="First wait after a failure; doubles up to an hour.")
+    webhook_retry_days: float = Field(3, ge=0, le=30, description="Failing so long, a webhook is disabled.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level logged.")
     otlp_endpoint: str | None = Field(None, description="OTLP/HTTP collector, http://host:4318; none sends no traces.")

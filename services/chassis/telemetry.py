@@ -34,6 +34,11 @@ CONSUMER_LAG_SECONDS = Gauge("danvan_consumer_lag_seconds", "Age of the newest e
 CONSUMER_PARKED = Gauge("danvan_consumer_parked", "Events parked.")
 CONSUMER_BATCH = Histogram("danvan_consumer_batch_events", "Events a transaction.", buckets=(1, 10, 100, 1000, 10000))
 CONSUMER_SECONDS = Histogram("danvan_consumer_batch_seconds", "Time to apply a batch.", buckets=LATENCY)
+WEBHOOK_LEADER = Gauge("danvan_webhook_leader", "1 while this replica delivers webhooks.")
+WEBHOOK_MESSAGES = Counter("danvan_webhook_messages", "Messages sent, by outcome.", ("outcome",))
+WEBHOOK_SECONDS = Histogram("danvan_webhook_seconds", "Time a receiver takes to answer.", buckets=LATENCY)
+WEBHOOK_STATUS = Gauge("danvan_webhook_subscriptions", "Subscriptions, by status.", ("status",))
+WEBHOOK_BEHIND = Gauge("danvan_webhook_behind_events", "Journal rows the furthest active subscription has yet to pass.")
 
 
 class Metric(NamedTuple):

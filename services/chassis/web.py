@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 
-from services.chassis import db, idempotency
+from services.chassis import db, idempotency, sparse
 from services.chassis.auth import authenticate
 from services.chassis.context import context
 from services.chassis.errors import Fault, PreconditionRequired, Text, invalid
 
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 SAFE = {"GET", "HEAD", "OPTIONS"}
-MONEY = "x-money"
+MONEY, SHOWN_ONCE = "x-money", "x-shown-once"
 POSITIONS_IN_HEADER = 100
 
 
@@ -20,15 +21,22 @@ class Transactional(APIRoute):
     """Runs a write in one transaction that is committed **before** the response is sent.
 
     The body is read and the caller verified before a connection is taken. A refusal, or a commit that fails, leaves
-    nothing behind; the answer is kept under the Idempotency-Key inside the same transaction.
+    nothing behind; the answer is kept under the Idempotency-Key inside the same transaction. Reads take `fields`.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        if (self.methods or set()) <= SAFE and (shape := sparse.shape_of(self.response_model)):
+            extra = self.openapi_extra or {}
+            self.openapi_extra = {**extra, "parameters": [*extra.get("parameters", []), sparse.documented(shape)]}
+
+    def get_route_handler(self) -> Handler:
         """FastAPI's handler for this route, inside the transaction."""
         inner = super().get_route_handler()
         if (self.methods or set()) <= SAFE:
-            return inner
-        mandatory = bool((self.openapi_extra or {}).get(MONEY))
+            return self._reading(inner)
+        extra = self.openapi_extra or {}
+        mandatory, shown_once = bool(extra.get(MONEY)), extra.get(SHOWN_ONCE)
 
         async def handle(request: Request) -> Response:
             await request.body()
@@ -42,8 +50,22 @@ class Transactional(APIRoute):
                 if 0 < len(written := context().written) <= POSITIONS_IN_HEADER:
                     response.headers["journal-position"] = ", ".join(written)
                 if claimed is not None:
-                    await idempotency.keep(conn, claimed, response)
+                    await idempotency.keep(conn, claimed, response, shown_once)
             return response
+
+        return handle
+
+    def _reading(self, inner: Handler) -> Handler:
+        shape = sparse.shape_of(self.response_model)
+        if shape is None:
+            return inner
+
+        async def handle(request: Request) -> Response:
+            if sparse.FIELDS not in request.query_params:
+                return await inner(request)
+            await authenticate(request)
+            wanted = sparse.asked(request, shape)
+            return sparse.cut(await inner(request), wanted)
 
         return handle
 
@@ -85,6 +107,11 @@ MONEY_COMMAND: dict[str, Any] = {
     "parameters": [{**IDEMPOTENT["parameters"][0], "required": True}],
 }
 """`openapi_extra` of a POST that moves money: the key is mandatory."""
+
+
+def shown_once(field: str) -> dict[str, Any]:
+    """`openapi_extra` of a POST whose answer holds a secret: null in the answer that is kept for retries."""
+    return {**IDEMPOTENT, SHOWN_ONCE: field}
 
 
 def etag(response: Response, version: int) -> None:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from services.chassis import relay
+from services.chassis import delivery, relay
 from services.chassis.app import Service
 from services.chassis.feed import feed_router
+from services.chassis.webhooks import webhook_router
 from services.members.branches import api as branches
 from services.members.fees import api as fees
 from services.members.groups import api as groups
@@ -18,10 +19,14 @@ SERVICE = Service(
     name="members",
     routers=[
         *(members.router, households.router, branches.router, groups.router, units.router, populations.router),
-        *(roles.router, roles.of_member, fees.router, fees.of_member, feed_router("members")),
+        *(roles.router, roles.of_member, fees.router, fees.of_member),
+        *(feed_router("members"), webhook_router("members")),
     ],
     migrations=Path(__file__).parent / "migrations",
-    processes={"relay": lambda settings: relay.run(settings, "members")},
+    processes={
+        "relay": lambda settings: relay.run(settings, "members"),
+        "webhooks": lambda settings: delivery.run(settings, "members"),
+    },
 )
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Writes of borrowers."""
 
-from collections.abc import Set
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection, Row, UniqueViolation
 from services.chassis.errors import Conflict, Fault, NotFound, Text
+from services.chassis.reach import Reach
 from services.loans.borrowers.schemas import BorrowerIn, BorrowerOut
 
 INSERT = """
@@ -21,9 +21,9 @@ TAKEN = {
 }
 
 
-async def register(conn: Connection, reach: Set[str], body: BorrowerIn) -> BorrowerOut:
+async def register(conn: Connection, reach: Reach, body: BorrowerIn) -> BorrowerOut:
     """Register a household as a customer. 404 outside `reach`; 409 naming what is taken."""
-    if body.unit not in reach:
+    if not reach.covers(body.unit, body.branch):
         raise NotFound
     borrower = BorrowerOut(
         id=journal.new_id(),
@@ -49,10 +49,13 @@ async def register(conn: Connection, reach: Set[str], body: BorrowerIn) -> Borro
     return borrower
 
 
-async def lock(conn: Connection, reach: Set[str], borrower_id: UUID) -> Row:
+async def lock(conn: Connection, reach: Reach, borrower_id: UUID) -> Row:
     """The borrower, locked until the transaction ends. Taken before any of its loans, so locks cannot cross."""
     row = await conn.fetchrow(
-        "select * from borrower where id = $1 and unit = any($2) for update", borrower_id, list(reach)
+        "select * from borrower where id = $1 and unit = any($2) and ($3::uuid is null or branch = $3) for update",
+        borrower_id,
+        list(reach.units),
+        reach.branch,
     )
     if row is None:
         raise NotFound

@@ -1,12 +1,12 @@
 """Reads of borrowers. What they owe is summed from ledger entries, never stored."""
 
-from collections.abc import Set
 from datetime import date
 from uuid import UUID
 
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
+from services.chassis.reach import Reach
 from services.loans.borrowers.schemas import BorrowerOut
 
 
@@ -16,7 +16,7 @@ def out(row: Row, as_of: date) -> BorrowerOut:
     return BorrowerOut.model_validate({**dict(row), **owed}, extra="ignore")
 
 
-async def get(conn: Connection, reach: Set[str], borrower_id: UUID, as_of: date) -> BorrowerOut:
+async def get(conn: Connection, reach: Reach, borrower_id: UUID, as_of: date) -> BorrowerOut:
     """One borrower inside `reach` with balances as of a day, or 404."""
     found = await _with_balances(conn, reach, as_of, ids=[borrower_id], limit=1)
     if not found:
@@ -25,18 +25,17 @@ async def get(conn: Connection, reach: Set[str], borrower_id: UUID, as_of: date)
 
 
 async def find(
-    conn: Connection, reach: Set[str], unit: str | None, as_of: date, limit: int, cursor: str | None
+    conn: Connection, reach: Reach, unit: str | None, as_of: date, limit: int, cursor: str | None
 ) -> Page[BorrowerOut]:
     """Borrowers of `unit` (or of all of `reach`) by unit and id."""
-    inside = {unit} & reach if unit else reach
-    rows = await _with_balances(conn, inside, as_of, start=after(cursor, str, UUID), limit=limit + 1)
+    rows = await _with_balances(conn, reach.within(unit), as_of, start=after(cursor, str, UUID), limit=limit + 1)
     page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
     return Page(items=[out(row, as_of) for row in page], next_cursor=following)
 
 
 async def _with_balances(
     conn: Connection,
-    reach: Set[str],
+    reach: Reach,
     as_of: date,
     *,
     ids: list[UUID] | None = None,
@@ -55,15 +54,16 @@ async def _with_balances(
                 from loan where loan.borrower = borrower.id
             ) as balances
         ) as sums
-        where unit = any($1)
+        where unit = any($1) and ($7::uuid is null or branch = $7)
           and ($3::uuid[] is null or id = any($3))
           and ($4::text is null or (unit, id) > ($4, $5::uuid))
         order by unit, id
         limit $6
         """,
-        list(reach),
+        list(reach.units),
         as_of,
         ids,
         *(start or (None, None)),
         limit,
+        reach.branch,
     )

@@ -1,6 +1,5 @@
 """Writes of loans: contracts and ledger entries. The ledger is append-only and every balance is a sum of it."""
 
-from collections.abc import Set
 from datetime import date
 from typing import Literal
 from uuid import UUID
@@ -11,6 +10,7 @@ from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection, Row, UniqueViolation
 from services.chassis.errors import Conflict, Fault, NotFound, Stale, Text, Unprocessable, invalid
+from services.chassis.reach import Reach
 from services.loans.borrowers import commands as borrowers
 from services.loans.loans import queries
 from services.loans.loans.schemas import DisbursementIn, LoanIn, LoanOut, RepaymentIn
@@ -28,7 +28,7 @@ insert into entry (id, loan, kind, amount, occurred_on, recorded_at) values ($1,
 """
 
 
-async def open_loan(conn: Connection, reach: Set[str], body: LoanIn) -> LoanOut:
+async def open_loan(conn: Connection, reach: Reach, body: LoanIn) -> LoanOut:
     """Record a contract. 422 names what the programme in force that day does not allow; 409 if the number is used."""
     borrower = await borrowers.lock(conn, reach, body.borrower)
     terms = await in_force(conn, units.province_of(borrower["unit"]), body.contract_on, body.programme)
@@ -71,9 +71,7 @@ async def open_loan(conn: Connection, reach: Set[str], body: LoanIn) -> LoanOut:
     return await queries.get(conn, reach, loan_id, today())
 
 
-async def disburse(
-    conn: Connection, reach: Set[str], loan_id: UUID, version: int | None, body: DisbursementIn
-) -> LoanOut:
+async def disburse(conn: Connection, reach: Reach, loan_id: UUID, version: int | None, body: DisbursementIn) -> LoanOut:
     """Record a tranche paid out. 422 before the contract, in the future, or over the programme's cap."""
     borrower, loan = await _lock(conn, reach, loan_id, version)
     if not loan["contract_on"] <= body.occurred_on <= today():
@@ -92,7 +90,7 @@ async def disburse(
     return await _restate(conn, reach, borrower, loan, LoanDisbursed, body.amount, body.occurred_on)
 
 
-async def repay(conn: Connection, reach: Set[str], loan_id: UUID, version: int | None, body: RepaymentIn) -> LoanOut:
+async def repay(conn: Connection, reach: Reach, loan_id: UUID, version: int | None, body: RepaymentIn) -> LoanOut:
     """Record principal paid back. 422 if on that day, or any later one, more would be repaid than was owed."""
     borrower, loan = await _lock(conn, reach, loan_id, version)
     if body.occurred_on > today():
@@ -104,9 +102,11 @@ async def repay(conn: Connection, reach: Set[str], loan_id: UUID, version: int |
     return await _restate(conn, reach, borrower, loan, LoanRepaid, body.principal, body.occurred_on)
 
 
-async def _lock(conn: Connection, reach: Set[str], loan_id: UUID, version: int | None) -> tuple[Row, Row]:
+async def _lock(conn: Connection, reach: Reach, loan_id: UUID, version: int | None) -> tuple[Row, Row]:
     """The borrower and the loan with its programme's cap, both locked, in this order everywhere. 412 if stale."""
-    owner = await conn.fetchval("select borrower from loan where id = $1 and unit = any($2)", loan_id, list(reach))
+    owner = await conn.fetchval(
+        "select borrower from loan where id = $1 and unit = any($2)", loan_id, list(reach.units)
+    )
     if owner is None:
         raise NotFound
     borrower = await borrowers.lock(conn, reach, owner)
@@ -151,7 +151,7 @@ async def _post(
 
 async def _restate(
     conn: Connection,
-    reach: Set[str],
+    reach: Reach,
     borrower: Row,
     loan: Row,
     event: type[LoanDisbursed | LoanRepaid],

@@ -1,12 +1,12 @@
 """Reads of loans and their ledger."""
 
-from collections.abc import Set
 from datetime import date
 from uuid import UUID
 
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
+from services.chassis.reach import Reach
 from services.loans.loans.schemas import EntryOut, LedgerOut, LoanOut
 
 
@@ -28,7 +28,7 @@ def out(row: Row, as_of: date) -> LoanOut:
     )
 
 
-async def get(conn: Connection, reach: Set[str], loan_id: UUID, as_of: date) -> LoanOut:
+async def get(conn: Connection, reach: Reach, loan_id: UUID, as_of: date) -> LoanOut:
     """One loan inside `reach` with balances as of a day, or 404."""
     rows = await _with_sums(conn, reach, as_of, ids=[loan_id], limit=1)
     if not rows:
@@ -38,7 +38,7 @@ async def get(conn: Connection, reach: Set[str], loan_id: UUID, as_of: date) -> 
 
 async def find(
     conn: Connection,
-    reach: Set[str],
+    reach: Reach,
     unit: str | None,
     borrower: UUID | None,
     as_of: date,
@@ -46,16 +46,15 @@ async def find(
     cursor: str | None,
 ) -> Page[LoanOut]:
     """Loans of `unit` (or of all of `reach`) and of `borrower`, by unit and id."""
-    inside = {unit} & reach if unit else reach
     start = after(cursor, str, UUID)
-    rows = await _with_sums(conn, inside, as_of, borrower=borrower, start=start, limit=limit + 1)
+    rows = await _with_sums(conn, reach.within(unit), as_of, borrower=borrower, start=start, limit=limit + 1)
     page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
     return Page(items=[out(row, as_of) for row in page], next_cursor=following)
 
 
 async def _with_sums(
     conn: Connection,
-    reach: Set[str],
+    reach: Reach,
     as_of: date,
     *,
     ids: list[UUID] | None = None,
@@ -72,22 +71,24 @@ async def _with_sums(
             from entry where entry.loan = loan.id and occurred_on <= $2
         ) as sums
         where unit = any($1)
+          and ($8::uuid is null or borrower in (select id from borrower where branch = $8))
           and ($3::uuid[] is null or id = any($3))
           and ($4::uuid is null or borrower = $4)
           and ($5::text is null or (unit, id) > ($5, $6::uuid))
         order by unit, id
         limit $7
         """,
-        list(reach),
+        list(reach.units),
         as_of,
         ids,
         borrower,
         *(start or (None, None)),
         limit,
+        reach.branch,
     )
 
 
-async def ledger(conn: Connection, reach: Set[str], loan_id: UUID) -> LedgerOut:
+async def ledger(conn: Connection, reach: Reach, loan_id: UUID) -> LedgerOut:
     """A loan's entries by day with the balance after each, or 404."""
     rows = await conn.fetch(
         """
@@ -95,10 +96,12 @@ async def ledger(conn: Connection, reach: Set[str], loan_id: UUID) -> LedgerOut:
                    over (order by occurred_on, entry.id)::bigint as balance
         from loan left join entry on entry.loan = loan.id
         where loan.id = $1 and unit = any($2)
+          and ($3::uuid is null or borrower in (select id from borrower where branch = $3))
         order by occurred_on, entry.id
         """,
         loan_id,
-        list(reach),
+        list(reach.units),
+        reach.branch,
     )
     if not rows:
         raise NotFound

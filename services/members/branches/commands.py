@@ -1,6 +1,5 @@
 """Writes of branches."""
 
-from collections.abc import Set
 from datetime import date
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from services.chassis.clock import today
 from services.chassis.db import Connection, UniqueViolation
 from services.chassis.errors import Conflict, Fault, NotFound, Stale, Text, invalid
 from services.chassis.paging import fold
+from services.chassis.reach import Reach
 from services.members.branches import queries
 from services.members.branches.schemas import BranchIn, BranchOut, BranchPatch, ClosingIn
 from services.members.timeline import changed, moved_start, put_right
@@ -34,7 +34,7 @@ SAME_NAME = Conflict(
 )
 
 
-async def create(conn: Connection, reach: Set[str], body: BranchIn) -> BranchOut:
+async def create(conn: Connection, reach: Reach, body: BranchIn) -> BranchOut:
     """Open a branch. 404 outside `reach`, 422 before the unit existed or in the future, 409 if the name is taken."""
     if body.unit not in reach:
         raise NotFound
@@ -55,7 +55,7 @@ async def create(conn: Connection, reach: Set[str], body: BranchIn) -> BranchOut
     return branch
 
 
-async def correct(conn: Connection, reach: Set[str], branch_id: UUID, version: int, body: BranchPatch) -> BranchOut:
+async def correct(conn: Connection, reach: Reach, branch_id: UUID, version: int, body: BranchPatch) -> BranchOut:
     """Correct a branch's record, from its beginning. 412 if it is no longer at `version`, 409 if the name is taken."""
     before = await queries.get(conn, reach, branch_id)
     branch = before.model_copy(update=body.model_dump(exclude_unset=True, exclude_none=True))
@@ -69,7 +69,7 @@ async def correct(conn: Connection, reach: Set[str], branch_id: UUID, version: i
         raise SAME_NAME from None
 
 
-async def close(conn: Connection, reach: Set[str], branch_id: UUID, version: int, body: ClosingIn) -> BranchOut:
+async def close(conn: Connection, reach: Reach, branch_id: UUID, version: int, body: ClosingIn) -> BranchOut:
     """Close a branch. 409 if it is closed already or has active members."""
     branch = await queries.get(conn, reach, branch_id)
     if branch.closed_on is not None:

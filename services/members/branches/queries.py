@@ -1,6 +1,5 @@
 """Reads of branches."""
 
-from collections.abc import Set
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -9,6 +8,7 @@ from contracts.members import BranchSpell
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, fold, page_of
+from services.chassis.reach import Reach
 from services.members.branches.schemas import BranchOut
 
 TIMELINE = TypeAdapter(list[BranchSpell])
@@ -20,32 +20,34 @@ def out(row: Row) -> BranchOut:
     return BranchOut.model_validate({**dict(row), "timeline": spells}, extra="ignore")
 
 
-async def get(conn: Connection, reach: Set[str], branch_id: UUID) -> BranchOut:
+async def get(conn: Connection, reach: Reach, branch_id: UUID) -> BranchOut:
     """One branch inside `reach`, or 404."""
-    row = await conn.fetchrow("select * from branch where id = $1 and unit = any($2)", branch_id, list(reach))
-    if row is None:
+    row = await conn.fetchrow("select * from branch where id = $1", branch_id)
+    if row is None or not reach.covers(row["unit"], row["id"]):
         raise NotFound
     return out(row)
 
 
 async def find(
-    conn: Connection, reach: Set[str], unit: str | None, q: str | None, limit: int, cursor: str | None
+    conn: Connection, reach: Reach, unit: str | None, q: str | None, limit: int, cursor: str | None
 ) -> Page[BranchOut]:
     """Branches of `unit` (or of all of `reach`) whose folded name contains `q`, by unit and id."""
-    start = after(cursor, str, UUID)
+    start, inside = after(cursor, str, UUID), reach.within(unit)
     rows = await conn.fetch(
         """
         select * from branch
         where unit = any($1)
           and ($2::text is null or strpos(name_folded, $2) > 0)
           and ($3::text is null or (unit, id) > ($3, $4::uuid))
+          and ($6::uuid is null or id = $6)
         order by unit, id
         limit $5
         """,
-        [unit] if unit in reach else [] if unit else list(reach),
+        list(inside.units),
         fold(q) if q else None,
         *(start or (None, None)),
         limit + 1,
+        inside.branch,
     )
     page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
     return Page(items=[out(row) for row in page], next_cursor=following)

@@ -1,6 +1,5 @@
 """Writes of membership fees. They are part of the member's state: who has paid is counted by person."""
 
-from collections.abc import Set
 from uuid import UUID
 
 from contracts.members import Fee, MemberFeesChanged
@@ -8,6 +7,7 @@ from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection
 from services.chassis.errors import Fault, FaultOut, NotFound, Text, Unprocessable
+from services.chassis.reach import Reach
 from services.members import timeline
 from services.members.fees.schemas import CollectedOut, CollectionIn, CollectionOut, FeeIn
 from services.members.members import queries
@@ -16,7 +16,7 @@ from services.members.members.record import UPDATE, Member
 
 
 async def record(
-    conn: Connection, reach: Set[str], member_id: UUID, year: int, version: int, body: FeeIn
+    conn: Connection, reach: Reach, member_id: UUID, year: int, version: int, body: FeeIn
 ) -> tuple[Fee, int]:
     """Record the fee of one year; said again, it replaces."""
     member = await at_version(conn, reach, member_id, version)
@@ -27,7 +27,7 @@ async def record(
     return fee, after.version
 
 
-async def remove(conn: Connection, reach: Set[str], member_id: UUID, year: int, version: int) -> int:
+async def remove(conn: Connection, reach: Reach, member_id: UUID, year: int, version: int) -> int:
     """A fee that was recorded by mistake was never paid."""
     member = await at_version(conn, reach, member_id, version)
     fee = next((fee for fee in member.fees if fee.year == year), None)
@@ -37,7 +37,7 @@ async def remove(conn: Connection, reach: Set[str], member_id: UUID, year: int, 
     return (await update(conn, member.next(member.timeline, fees=left), MemberFeesChanged, fee.on)).version
 
 
-async def collect(conn: Connection, reach: Set[str], body: CollectionIn, language: str) -> CollectionOut:
+async def collect(conn: Connection, reach: Reach, body: CollectionIn, language: str) -> CollectionOut:
     """Record one year's fee of up to 1,000 members; a verdict each; who is refused does not stop the others."""
     found = {member.id: member for member in await queries.locked(conn, reach, body.members)}
     fee = Fee(year=body.year, standing=body.standing, on=body.on)

@@ -1,6 +1,5 @@
 """Writes of groups."""
 
-from collections.abc import Set
 from datetime import date
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from services.chassis.clock import today
 from services.chassis.db import Connection, UniqueViolation
 from services.chassis.errors import Conflict, Fault, Stale, Text, invalid
 from services.chassis.paging import fold
+from services.chassis.reach import Reach
 from services.members.branches.schemas import ClosingIn
 from services.members.groups import queries
 from services.members.groups.schemas import GroupIn, GroupOut, GroupPatch
@@ -47,7 +47,7 @@ SAME_NAME = Conflict(
 )
 
 
-async def create(conn: Connection, reach: Set[str], body: GroupIn) -> GroupOut:
+async def create(conn: Connection, reach: Reach, body: GroupIn) -> GroupOut:
     """Form a group in an open branch. 422 before the branch was opened or in the future, 409 if the name is taken."""
     branch = (await branches(conn, reach, {body.branch})).get(body.branch)
     if branch is None:
@@ -72,7 +72,7 @@ async def create(conn: Connection, reach: Set[str], body: GroupIn) -> GroupOut:
     return group
 
 
-async def correct(conn: Connection, reach: Set[str], group_id: UUID, version: int, body: GroupPatch) -> GroupOut:
+async def correct(conn: Connection, reach: Reach, group_id: UUID, version: int, body: GroupPatch) -> GroupOut:
     """Correct a group's record, from its beginning. 412 if it is no longer at `version`, 409 if the name is taken."""
     before = await queries.get(conn, reach, group_id)
     group = before.model_copy(update=body.model_dump(exclude_unset=True, exclude_none=True))
@@ -85,7 +85,7 @@ async def correct(conn: Connection, reach: Set[str], group_id: UUID, version: in
         raise SAME_NAME from None
 
 
-async def close(conn: Connection, reach: Set[str], group_id: UUID, version: int, body: ClosingIn) -> GroupOut:
+async def close(conn: Connection, reach: Reach, group_id: UUID, version: int, body: ClosingIn) -> GroupOut:
     """Close a group. 409 if it is closed already or has active members."""
     group = await queries.get(conn, reach, group_id)
     if group.closed_on is not None:

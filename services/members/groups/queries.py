@@ -1,6 +1,5 @@
 """Reads of groups."""
 
-from collections.abc import Set
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -9,6 +8,7 @@ from contracts.members import GroupSpell
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
+from services.chassis.reach import Reach
 from services.members.groups.schemas import GroupOut
 
 TIMELINE = TypeAdapter(list[GroupSpell])
@@ -19,19 +19,19 @@ def out(row: Row) -> GroupOut:
     return GroupOut.model_validate({**dict(row), "timeline": TIMELINE.validate_json(row["timeline"])}, extra="ignore")
 
 
-async def get(conn: Connection, reach: Set[str], group_id: UUID) -> GroupOut:
+async def get(conn: Connection, reach: Reach, group_id: UUID) -> GroupOut:
     """One group inside `reach`, or 404."""
-    row = await conn.fetchrow("select * from member_group where id = $1 and unit = any($2)", group_id, list(reach))
-    if row is None:
+    row = await conn.fetchrow("select * from member_group where id = $1", group_id)
+    if row is None or not reach.covers(row["unit"], row["branch"]):
         raise NotFound
     return out(row)
 
 
 async def find(
-    conn: Connection, reach: Set[str], unit: str | None, branch: UUID | None, limit: int, cursor: str | None
+    conn: Connection, reach: Reach, unit: str | None, branch: UUID | None, limit: int, cursor: str | None
 ) -> Page[GroupOut]:
     """Groups of `unit` (or of all of `reach`) and of `branch`, by unit and id."""
-    start = after(cursor, str, UUID)
+    start, inside = after(cursor, str, UUID), reach.within(unit, branch)
     rows = await conn.fetch(
         """
         select * from member_group
@@ -41,8 +41,8 @@ async def find(
         order by unit, id
         limit $5
         """,
-        [unit] if unit in reach else [] if unit else list(reach),
-        branch,
+        list(inside.units),
+        inside.branch,
         *(start or (None, None)),
         limit + 1,
     )

@@ -1,6 +1,6 @@
 """Writes of households."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection
 from services.chassis.errors import Fault, Stale, Text, Unprocessable, invalid
+from services.chassis.reach import Reach
 from services.members.households import queries
 from services.members.households.schemas import (
     HouseholdIn,
@@ -25,9 +26,7 @@ Event = HouseholdCreated | HouseholdCorrected | HouseholdStatusSet
 COLUMNS = ("id", "unit", "branch", "address", "registered_on", "timeline", "version", "recorded_at")
 
 
-async def register(
-    conn: Connection, reach: Set[str], bodies: Sequence[HouseholdIn], at: str = ""
-) -> list[HouseholdOut]:
+async def register(conn: Connection, reach: Reach, bodies: Sequence[HouseholdIn], at: str = "") -> list[HouseholdOut]:
     """Register households, all or none. 422 names every field at fault; `at` formats a row's pointer prefix."""
     branches = await queries.branches(conn, reach, {body.branch for body in bodies})
     faults = []
@@ -48,7 +47,7 @@ async def register(
 
 
 async def correct(
-    conn: Connection, reach: Set[str], household_id: UUID, version: int, body: HouseholdPatch
+    conn: Connection, reach: Reach, household_id: UUID, version: int, body: HouseholdPatch
 ) -> HouseholdOut:
     """Correct a household's record. 412 if it is no longer at `version`."""
     before = await queries.get(conn, reach, household_id)
@@ -57,7 +56,7 @@ async def correct(
 
 
 async def set_poverty_status(
-    conn: Connection, reach: Set[str], household_id: UUID, version: int, year: int, body: PovertyStatusIn
+    conn: Connection, reach: Reach, household_id: UUID, version: int, year: int, body: PovertyStatusIn
 ) -> HouseholdOut:
     """Record the status of one year; set again, it replaces (the journal keeps both). Its members carry it too."""
     before = await queries.get(conn, reach, household_id)

@@ -9,6 +9,7 @@ from contracts.members import HouseholdSpell
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
+from services.chassis.reach import Reach
 from services.members.households.schemas import HouseholdOut
 
 TIMELINE = TypeAdapter(list[HouseholdSpell])
@@ -20,19 +21,19 @@ def out(row: Row) -> HouseholdOut:
     return HouseholdOut.model_validate({**dict(row), "timeline": spells}, extra="ignore")
 
 
-async def get(conn: Connection, reach: Set[str], household_id: UUID) -> HouseholdOut:
+async def get(conn: Connection, reach: Reach, household_id: UUID) -> HouseholdOut:
     """One household inside `reach`, or 404."""
-    row = await conn.fetchrow("select * from household where id = $1 and unit = any($2)", household_id, list(reach))
-    if row is None:
+    row = await conn.fetchrow("select * from household where id = $1", household_id)
+    if row is None or not reach.covers(row["unit"], row["branch"]):
         raise NotFound
     return out(row)
 
 
 async def find(
-    conn: Connection, reach: Set[str], unit: str | None, branch: UUID | None, limit: int, cursor: str | None
+    conn: Connection, reach: Reach, unit: str | None, branch: UUID | None, limit: int, cursor: str | None
 ) -> Page[HouseholdOut]:
     """Households of `unit` (or of all of `reach`) and of `branch`, by unit and id."""
-    start = after(cursor, str, UUID)
+    start, inside = after(cursor, str, UUID), reach.within(unit, branch)
     rows = await conn.fetch(
         """
         select * from household
@@ -42,8 +43,8 @@ async def find(
         order by unit, id
         limit $5
         """,
-        [unit] if unit in reach else [] if unit else list(reach),
-        branch,
+        list(inside.units),
+        inside.branch,
         *(start or (None, None)),
         limit + 1,
     )
@@ -51,14 +52,16 @@ async def find(
     return Page(items=[out(row) for row in page], next_cursor=following)
 
 
-async def branches(conn: Connection, reach: Set[str], ids: Set[UUID]) -> dict[UUID, Row]:
+async def branches(conn: Connection, reach: Reach, ids: Set[UUID]) -> dict[UUID, Row]:
     """Open branches inside `reach` by id, locked against being closed until the transaction ends."""
     rows = await conn.fetch(
         """
-        select id, unit, opened_on from branch where id = any($1) and unit = any($2) and closed_on is null
+        select id, unit, opened_on from branch
+        where id = any($1) and unit = any($2) and ($3::uuid is null or id = $3) and closed_on is null
         order by id for share
         """,
         list(ids),
-        list(reach),
+        list(reach.units),
+        reach.branch,
     )
     return {row["id"]: row for row in rows}

@@ -1,6 +1,6 @@
 """Writes of members."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Fault, FaultOut, Stale, Text, Unprocessable, faults_of, invalid
+from services.chassis.reach import Reach
 from services.members import timeline
 from services.members.members import queries
 from services.members.members.queries import Places
@@ -32,7 +33,7 @@ AHEAD = timedelta(days=366)
 DATED, PERSON = ("group", "household", "ethnicity", "kind", "core"), ("name", "birth_date", "birth_year")
 
 
-async def enrol(conn: Connection, reach: Set[str], body: MemberIn) -> MemberOut:
+async def enrol(conn: Connection, reach: Reach, body: MemberIn) -> MemberOut:
     """Enrol a member in a branch. 422 names each field at fault; a place outside `reach` does not exist."""
     places = await queries.places(conn, reach, [body.branch], _given(body.household), _given(body.group))
     if faults := _faults(body, places):
@@ -42,7 +43,7 @@ async def enrol(conn: Connection, reach: Set[str], body: MemberIn) -> MemberOut:
     return member.on(today())
 
 
-async def enrol_many(conn: Connection, reach: Set[str], body: BatchIn, language: str) -> BatchOut:
+async def enrol_many(conn: Connection, reach: Reach, body: BatchIn, language: str) -> BatchOut:
     """Enrol up to 1,000 members at once: a verdict per row; refused rows do not stop the others."""
     rows: list[MemberIn | list[FaultOut]] = [_parsed(item, language) for item in body.items]
     wanted = [row for row in rows if isinstance(row, MemberIn)]
@@ -71,7 +72,7 @@ async def enrol_many(conn: Connection, reach: Set[str], body: BatchIn, language:
     return BatchOut(items=verdicts, created=len(members), refused=refused)
 
 
-async def correct(conn: Connection, reach: Set[str], member_id: UUID, version: int, body: MemberPatch) -> MemberOut:
+async def correct(conn: Connection, reach: Reach, member_id: UUID, version: int, body: MemberPatch) -> MemberOut:
     """Correct a member's record, from the beginning or from `effective_on`. 412 if it is no longer at `version`."""
     before = await at_version(conn, reach, member_id, version)
     given = body.model_dump(exclude_unset=True, exclude={"effective_on"})
@@ -81,7 +82,8 @@ async def correct(conn: Connection, reach: Set[str], member_id: UUID, version: i
     now = before.on(body.effective_on or today())
     wanted = now.model_copy(update=given)
     homes = {home for home in (wanted.household, *(spell.household for spell in before.timeline)) if home}
-    places = await queries.places(conn, reach, [now.branch], homes, _given(wanted.group))
+    known = reach if "household" in given else Reach(reach.units)  # where she lives already may be another branch's
+    places = await queries.places(conn, known, [now.branch], homes, _given(wanted.group))
     spells, faults = _corrected(before, now, body, given)
     faults += _faults(wanted, places)
     if faults:
@@ -124,7 +126,7 @@ def _corrected(
     return spells, faults
 
 
-async def leave(conn: Connection, reach: Set[str], member_id: UUID, version: int, body: DepartureIn) -> MemberOut:
+async def leave(conn: Connection, reach: Reach, member_id: UUID, version: int, body: DepartureIn) -> MemberOut:
     """End a membership. 409 if it has ended already, 422 before it began, before she moved, or too far ahead."""
     before = await at_version(conn, reach, member_id, version)
     now = before.on(max(body.left_on, today()))
@@ -138,7 +140,7 @@ async def leave(conn: Connection, reach: Set[str], member_id: UUID, version: int
     return await update(conn, before.next(timeline.compact(spells)), MemberLeft, body.left_on)
 
 
-async def at_version(conn: Connection, reach: Set[str], member_id: UUID, version: int) -> Member:
+async def at_version(conn: Connection, reach: Reach, member_id: UUID, version: int) -> Member:
     """The member a change is made to: 404 outside `reach`, 412 if she is no longer at `version`."""
     member = await queries.record(conn, reach, member_id)
     if member.version != version:

@@ -1,6 +1,6 @@
 """Reads of members."""
 
-from collections.abc import Collection, Set
+from collections.abc import Collection
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -12,6 +12,7 @@ from services.chassis.clock import today
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, fold, page_of
+from services.chassis.reach import Reach
 from services.members.members.record import Member
 from services.members.members.schemas import MemberOut, Status
 
@@ -31,10 +32,10 @@ def out(row: Row) -> MemberOut:
     return MemberOut.model_validate(dict(row), extra="ignore")
 
 
-async def record(conn: Connection, reach: Set[str], member_id: UUID) -> Member:
+async def record(conn: Connection, reach: Reach, member_id: UUID) -> Member:
     """One member inside `reach`, whole, or 404."""
-    row = await conn.fetchrow("select * from member where id = $1 and unit = any($2)", member_id, list(reach))
-    if row is None:
+    row = await conn.fetchrow("select * from member where id = $1", member_id)
+    if row is None or not reach.covers(row["unit"], row["branch"]):
         raise NotFound
     return Member.of(row)
 
@@ -45,22 +46,28 @@ async def of_household(conn: Connection, household: UUID) -> list[Member]:
     return [Member.of(row) for row in rows]
 
 
-async def locked(conn: Connection, reach: Set[str], ids: Collection[UUID]) -> list[Member]:
+async def locked(conn: Connection, reach: Reach, ids: Collection[UUID]) -> list[Member]:
     """These members inside `reach`, their rows locked until the transaction ends."""
     rows = await conn.fetch(
-        "select * from member where id = any($1) and unit = any($2) order by id for update", list(ids), list(reach)
+        """
+        select * from member where id = any($1) and unit = any($2) and ($3::uuid is null or branch = $3)
+        order by id for update
+        """,
+        list(ids),
+        list(reach.units),
+        reach.branch,
     )
     return [Member.of(row) for row in rows]
 
 
-async def get(conn: Connection, reach: Set[str], member_id: UUID, on: date | None = None) -> MemberOut:
+async def get(conn: Connection, reach: Reach, member_id: UUID, on: date | None = None) -> MemberOut:
     """One member inside `reach` as of a day (today by default), or 404."""
     return (await record(conn, reach, member_id)).on(on or today())
 
 
 async def find(
     conn: Connection,
-    reach: Set[str],
+    reach: Reach,
     *,
     unit: str | None,
     branch: UUID | None,
@@ -70,7 +77,7 @@ async def find(
     cursor: str | None,
 ) -> Page[MemberOut]:
     """Members of `unit` (or of all of `reach`), narrowed by branch, status and folded name, by unit and id."""
-    start = after(cursor, str, UUID)
+    start, inside = after(cursor, str, UUID), reach.within(unit, branch)
     rows = await conn.fetch(
         """
         select * from member
@@ -82,8 +89,8 @@ async def find(
         order by unit, id
         limit $7
         """,
-        [unit] if unit in reach else [] if unit else list(reach),
-        branch,
+        list(inside.units),
+        inside.branch,
         status,
         fold(q) if q else None,
         *(start or (None, None)),
@@ -95,7 +102,7 @@ async def find(
 
 async def places(
     conn: Connection,
-    reach: Set[str],
+    reach: Reach,
     branches: Collection[UUID],
     households: Collection[UUID],
     groups: Collection[UUID] = (),
@@ -108,7 +115,7 @@ async def places(
         """
         with found as (select id, unit, closed_on from branch where id = any($1) order by id for share),
              parts as (select id, unit, branch from member_group where id = any($3) and closed_on is null for share)
-        select 'branch' as kind, id, unit, closed_on, null::uuid as branch, null as timeline from found
+        select 'branch' as kind, id, unit, closed_on, id as branch, null as timeline from found
         union all
         select 'home', id, unit, null, branch, timeline from household where id = any($2)
         union all
@@ -118,7 +125,7 @@ async def places(
         list(households),
         list(groups),
     )
-    inside = [row for row in rows if row["unit"] in reach]
+    inside = [row for row in rows if reach.covers(row["unit"], row["branch"])]
     return Places(
         {row["id"]: row for row in inside if row["kind"] == "branch"},
         {row["id"]: HOME.validate_json(row["timeline"]) for row in inside if row["kind"] == "home"},

@@ -1,6 +1,5 @@
 """Writes of populations."""
 
-from collections.abc import Set
 from datetime import date
 
 from pydantic_core import to_json
@@ -11,6 +10,7 @@ from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection
 from services.chassis.errors import NotFound, Stale, invalid
+from services.chassis.reach import Reach
 from services.members.populations import queries
 from services.members.populations.schemas import DeclarationIn, PopulationOut
 
@@ -21,7 +21,7 @@ returning 1
 """
 
 
-async def declare(conn: Connection, reach: Set[str], unit: str, since: date, body: DeclarationIn) -> PopulationOut:
+async def declare(conn: Connection, reach: Reach, unit: str, since: date, body: DeclarationIn) -> PopulationOut:
     """Record what holds from `since` until the next declaration; said again, it replaces. 404 outside `reach`."""
     if unit not in reach or unit == units.province_of(unit):
         raise NotFound

@@ -1,6 +1,5 @@
 """Writes of offices. They are part of the member's state: who is an officer is counted by person."""
 
-from collections.abc import Set
 from datetime import date
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Text, invalid
+from services.chassis.reach import Reach
 from services.members import timeline
 from services.members.members.commands import AHEAD, at_version, update
 from services.members.members.record import Member
@@ -17,7 +17,7 @@ from services.members.roles.schemas import EndIn, RoleIn
 
 
 async def appoint(
-    conn: Connection, reach: Set[str], member_id: UUID, version: int, body: RoleIn
+    conn: Connection, reach: Reach, member_id: UUID, version: int, body: RoleIn
 ) -> tuple[OfficerRole, int]:
     """A member takes up an office where she is a member that day. 409 if she holds it then already."""
     member = await at_version(conn, reach, member_id, version)
@@ -47,7 +47,7 @@ async def appoint(
 
 
 async def end(
-    conn: Connection, reach: Set[str], member_id: UUID, role_id: UUID, version: int, body: EndIn
+    conn: Connection, reach: Reach, member_id: UUID, role_id: UUID, version: int, body: EndIn
 ) -> tuple[OfficerRole, int]:
     """An office ends on a day, or its end is put right."""
     member, role = await _held(conn, reach, member_id, role_id, version)
@@ -60,7 +60,7 @@ async def end(
     return ended, number
 
 
-async def remove(conn: Connection, reach: Set[str], member_id: UUID, role_id: UUID, version: int) -> int:
+async def remove(conn: Connection, reach: Reach, member_id: UUID, role_id: UUID, version: int) -> int:
     """An office that was recorded by mistake was never held."""
     member, role = await _held(conn, reach, member_id, role_id, version)
     number = await _write(conn, member, [other for other in member.roles if other.id != role_id], role.since)
@@ -69,7 +69,7 @@ async def remove(conn: Connection, reach: Set[str], member_id: UUID, role_id: UU
 
 
 async def _held(
-    conn: Connection, reach: Set[str], member_id: UUID, role_id: UUID, version: int
+    conn: Connection, reach: Reach, member_id: UUID, role_id: UUID, version: int
 ) -> tuple[Member, OfficerRole]:
     member = await at_version(conn, reach, member_id, version)
     role = next((role for role in member.roles if role.id == role_id), None)

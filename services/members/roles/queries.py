@@ -1,18 +1,18 @@
 """Reads of offices."""
 
-from collections.abc import Set
 from datetime import date
 from uuid import UUID
 
 from contracts.members import Level
 from services.chassis.db import Connection
 from services.chassis.paging import Page, after, page_of
+from services.chassis.reach import Reach
 from services.members.roles.schemas import RoleOut
 
 
 async def find(
     conn: Connection,
-    reach: Set[str],
+    reach: Reach,
     *,
     unit: str | None,
     level: Level | None,
@@ -22,12 +22,12 @@ async def find(
     cursor: str | None,
 ) -> Page[RoleOut]:
     """Who holds an office on a day and is an active member where she holds it, by level and id."""
-    start = after(cursor, UUID)
+    start, inside = after(cursor, UUID), reach.within(unit)
     rows = await conn.fetch(
         """
         select officer_role.*, case when $6 then member.name end as name
         from officer_role join member on member.id = officer_role.member
-        where member.unit = any($1) and member.status = 'active'
+        where member.unit = any($1) and ($7::uuid is null or member.branch = $7) and member.status = 'active'
           and ($2::text is null or level = $2)
           and since <= $3 and (until is null or until > $3)
           and (level = 'province' or place in (member.unit, member.branch::text, member."group"::text))
@@ -35,12 +35,13 @@ async def find(
         order by officer_role.id
         limit $5
         """,
-        [unit] if unit in reach else [] if unit else list(reach),
+        list(inside.units),
         level,
         on,
         *(start or (None,)),
         limit + 1,
         personal,
+        inside.branch,
     )
     page, following = page_of(rows, limit, lambda row: (row["id"],))
     return Page(items=[RoleOut.model_validate(dict(row)) for row in page], next_cursor=following)

@@ -17,7 +17,7 @@ Reader = Annotated[Caller, Depends(needs("members:read"))]
 @router.get("")
 async def list_units(caller: Reader) -> UnitsOut:
     """The units inside the caller's reach."""
-    return queries.reached(caller.reach)
+    return queries.reached(caller.reach.units)
 
 
 @router.get("/{code}")
@@ -27,10 +27,10 @@ async def read_unit(
     on: Annotated[date | None, Query(description="Day the code was in force; default now. Codes are re-used.")] = None,
 ) -> UnitOut:
     """What a code, or an alias of it, names."""
-    return queries.get(caller.reach, code, on)
+    return queries.get(caller.reach.units, code, on)
 
 
 @router.get("/{code}/lineage")
 async def read_lineage(code: str, caller: Reader) -> LineagesOut:
     """The units of before 2025-07-01 that a unit was made of."""
-    return LineagesOut(items=queries.lineage(caller.reach, code))
+    return LineagesOut(items=queries.lineage(caller.reach.units, code))

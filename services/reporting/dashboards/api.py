@@ -30,7 +30,7 @@ class Remembering(Transactional):
 
         async def handle(request: Request) -> Response:
             known: Asked | None = request.app.state.dashboards.addresses.get(_address(request))
-            if known is None or "wait-for" in request.headers:
+            if known is None or "wait-for" in request.headers or b"fields=" in request.scope["query_string"]:
                 return await inner(request)
             return await _answer(request, await reader(request), known, request.headers.get("if-none-match"))
 
