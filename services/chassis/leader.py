@@ -33,7 +33,7 @@ async def session(settings: Settings, application: str) -> AsyncIterator[db.Sing
 
 async def elected(process: worker.Worker, conn: db.Connection, lock: int, table: str) -> bool:
     """Wait for the lock. False if told to stop first; raises what is "not now" while `table` is not there yet."""
-    await conn.execute(f"select from {table} limit 0")  # noqa: S608  # own names
+    await conn.execute(f"select from {table} limit 0")
     while not process.stopping.is_set():
         found = await conn.fetchval("select pg_try_advisory_lock($1)", lock)
         process.succeeded("database")

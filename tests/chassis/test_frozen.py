@@ -11,7 +11,7 @@ import pytest
 from contracts.catalog import EVENTS, read
 from deploy.dev.engines import Kafka, Postgres
 from deploy.dev.postgres import working_in
-from services.chassis import db, migrate, relay, worker
+from services.chassis import db, leader, migrate, relay, worker
 from services.chassis.consumer import consume
 from services.chassis.db import Single
 from tests.chassis import bus
@@ -73,12 +73,12 @@ async def test_a_frozen_leader_loses_the_lock(
     """Silent between statements, within one, or while an answer waits that it does not read: another one leads."""
     monkeypatch.setattr(db, "SILENT_MS", 1_000)
     for name in ("idle_session_timeout", "transaction_timeout"):
-        monkeypatch.setitem(relay.SESSION, name, "1s")
+        monkeypatch.setitem(leader.SESSION, name, "1s")
     settings = bus.settings(kafka, await database("members"))
     conn = await asyncpg.connect(settings.database_url)
     await bus.write(conn, uuid4(), 1)
     deaf = settings.model_copy(update={"statement_timeout_ms": 0})  # it gives nothing up by itself
-    first: Single = await db.connect(deaf, "members-relay", **relay.SESSION)
+    first: Single = await db.connect(deaf, "members-relay", **leader.SESSION)
     assert await first.fetchval("select pg_try_advisory_lock($1)", relay.LOCK)
     asking = None
     if doing != "nothing":
