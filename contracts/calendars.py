@@ -4,10 +4,17 @@
 - `administrative`: from the 15th of a month to the 14th of the next, named after the month it ends in; a quarter, half,
   nine months or year likewise ends on the 14th of its last month. Source: Decree 09/2019/NĐ-CP, article 8.
 - `iso`: weeks from Monday to Sunday (ISO 8601).
+
+Working days are Monday to Friday but for `holidays.csv`: days off, and Saturdays worked in exchange (`off` false). The
+days of each year are decided late in the year before; what is not confirmed says so in its row.
 """
 
-from calendar import monthrange
+import csv
+from calendar import SATURDAY, monthrange
+from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 Calendar = Literal["calendar", "administrative"]
@@ -47,3 +54,24 @@ def iso_week(day: date) -> Period:
     year, week, weekday = day.isocalendar()
     start = day - timedelta(days=weekday - 1)
     return Period(f"{year}-W{week:02d}", start, start + timedelta(days=6))
+
+
+@cache
+def holidays() -> Mapping[date, bool]:
+    """Days that are off though they are weekdays (True), or worked though they are not (False)."""
+    with (Path(__file__).parent / "holidays.csv").open(encoding="utf-8", newline="") as file:
+        return {date.fromisoformat(row["day"]): row["off"] == "true" for row in csv.DictReader(file)}
+
+
+def is_working(day: date) -> bool:
+    """Whether offices work on a day."""
+    off = holidays().get(day)
+    return day.weekday() < SATURDAY if off is None else not off
+
+
+def working_days_after(day: date, number: int) -> date:
+    """The `number`-th working day after `day`, which itself is not counted (Civil Code 2015, article 147)."""
+    while number:
+        day += timedelta(days=1)
+        number -= is_working(day)
+    return day

@@ -245,6 +245,15 @@ class MemberFeesChanged(MemberState):
     TYPE: ClassVar[str] = "vn.danvan.members.member.fees_changed.v1"
 
 
+class MemberErased(MemberState):
+    """A member was erased at her own request: whoever holds her name, from wherever, must erase it too.
+
+    The state is as before but for her household; no figure changes.
+    """
+
+    TYPE: ClassVar[str] = "vn.danvan.members.member.erased.v1"
+
+
 STATES: dict[str, type[Data]] = {
     "members.branch": BranchState,
     "members.group": GroupState,
@@ -268,4 +277,5 @@ EVENTS: tuple[type[Data], ...] = (
     MemberLeft,
     MemberRolesChanged,
     MemberFeesChanged,
+    MemberErased,
 )

@@ -111,7 +111,7 @@ async def database(postgres: Postgres, templates: Database) -> AsyncIterator[Dat
 
 @pytest.fixture
 async def api(database: Database, issuer: Issuer) -> AsyncIterator[Api]:
-    """`await api("members")`: a client of the service on a fresh database, as a provincial caller with every scope.
+    """`await api("members")`: a client of the service on a fresh database: the province, every scope, a purpose.
 
     Keywords are settings; `url=` takes an existing database. Give `headers=issuer.headers(…)` with a request to be
     somebody else.
@@ -129,7 +129,8 @@ async def api(database: Database, issuer: Issuer) -> AsyncIterator[Api]:
             )
             await running.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-            made = httpx.AsyncClient(transport=transport, base_url="http://test", headers=issuer.headers(), timeout=30)
+            headers = {**issuer.headers(), "purpose": "membership-management"}
+            made = httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers, timeout=30)
             return await running.enter_async_context(made)
 
         yield client

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
 ALL_SCOPES = (
-    "members:read members:write members:personal loans:read loans:write reporting:read reporting:operate"
-    " events:subscribe"
+    "members:read members:write members:personal members:privacy "
+    "loans:read loans:write reporting:read reporting:operate events:subscribe"
 )
 
 

@@ -33,6 +33,7 @@ ALLOWED = {
             "own",
             "services.chassis.db",
             "services.chassis.errors",
+            "services.chassis.idempotency",
             "services.chassis.journal",
         ),
         *("services.chassis.clock", "services.chassis.paging", "services.chassis.entities", "services.chassis.reach"),

@@ -30,10 +30,12 @@ EVERYTHING = (
     "members:read members:write members:personal loans:read loans:write reporting:read reporting:operate"
     " events:subscribe"
 )
+PRIVACY = "members:read members:write members:personal members:privacy"
 CLIENTS = {  # client → unit whose subtree it reaches, scopes
     "province": ("22", EVERYTHING),
     "mong-duong": ("06760", EVERYTHING),
     "ba-che": ("06970", EVERYTHING),
+    "privacy-officer": ("22", PRIVACY),
     "dashboard": ("22", "reporting:read"),
 }
 
@@ -94,7 +96,7 @@ def create_app(key: rsa.RSAPrivateKey, url: str) -> FastAPI:
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
             "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-            "scopes_supported": EVERYTHING.split(),
+            "scopes_supported": sorted({*EVERYTHING.split(), *PRIVACY.split()}),
         }
 
     @app.get("/jwks")

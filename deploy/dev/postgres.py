@@ -33,6 +33,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_min_duration_statement": "1s",
     "log_checkpoints": "off",
+    "log_error_verbosity": "terse",  # DETAIL quotes rows at fault, and rows hold names
+    "log_parameter_max_length": "0",  # so do the parameters of slow statements
 }
 # A killed process loses nothing without fsync, the kernel has the pages: only a power cut would. synchronous_commit
 # stays on.

@@ -89,6 +89,9 @@ class Pool:
             try:
                 async with self.pool.acquire() as conn:
                     yield conn
+            except asyncpg.PostgresError as error:
+                error.detail = None  # it quotes the row at fault, and would be logged
+                raise
             finally:
                 POOL_BUSY.dec()
 
@@ -124,9 +127,9 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
-    """One read-only snapshot: everything read inside agrees with everything else."""
-    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+async def snapshot(pool: Pool, *, readonly: bool = True) -> AsyncIterator[Connection]:
+    """One snapshot: everything read inside agrees with everything else. Unless `readonly`, it may note that it was."""
+    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=readonly):
         yield conn
 
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from fastapi import Request, Response
 
@@ -58,6 +60,19 @@ async def keep(conn: Connection, claim: Claim, response: Response, shown_once: s
         body = json.dumps({**json.loads(body), shown_once: None}, ensure_ascii=False).encode()
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     await _keep(conn, claim, response.status_code, json.dumps(headers), body)
+
+
+async def mask(conn: Connection, about: Sequence[UUID], fields: Iterable[str]) -> None:
+    """Null these text fields in every answer kept that names one of these ids: a retry then shows what is held now."""
+    await conn.execute(
+        r"""
+        update idempotency set body = convert_to(regexp_replace(
+            convert_from(body, 'UTF8'), '"(' || $2 || ')":\s*"(?:[^"\\]|\\.)*"', '"\1":null', 'g'), 'UTF8')
+        where exists (select from unnest($1::text[]) as id where position(convert_to(id, 'UTF8') in body) > 0)
+        """,
+        [str(each) for each in about],
+        "|".join(sorted(fields)),
+    )
 
 
 async def _claim(conn: Connection, caller: str, key: str, fingerprint: bytes) -> bool:

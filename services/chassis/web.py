@@ -85,10 +85,17 @@ async def _reading(request: Request) -> AsyncIterator[db.Connection]:
         yield conn
 
 
+async def _recorded(request: Request) -> AsyncIterator[db.Connection]:
+    async with db.snapshot(request.app.state.pool, readonly=False) as conn:
+        yield conn
+
+
 Writing = Annotated[db.Connection, Depends(_writing)]
 """The connection of the request's transaction."""
 Reading = Annotated[db.Connection, Depends(_reading, scope="function")]
 """A connection in a read-only snapshot, given back before the response is sent."""
+Recorded = Annotated[db.Connection, Depends(_recorded, scope="function")]
+"""`Reading` that may note that it was: committed before the response is sent, and if that fails nothing is answered."""
 
 IDEMPOTENT: dict[str, Any] = {
     "parameters": [

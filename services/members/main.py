@@ -6,20 +6,26 @@ from services.chassis import delivery, relay
 from services.chassis.app import Service
 from services.chassis.feed import feed_router
 from services.chassis.webhooks import webhook_router
+from services.members.access_log import api as access_log
 from services.members.branches import api as branches
+from services.members.consents import api as consents
+from services.members.erasures import api as erasures
+from services.members.exports import api as exports
 from services.members.fees import api as fees
 from services.members.groups import api as groups
 from services.members.households import api as households
 from services.members.members import api as members
 from services.members.populations import api as populations
 from services.members.roles import api as roles
+from services.members.subject_requests import api as subject_requests
 from services.members.units import api as units
 
 SERVICE = Service(
     name="members",
     routers=[
         *(members.router, households.router, branches.router, groups.router, units.router, populations.router),
-        *(roles.router, roles.of_member, fees.router, fees.of_member),
+        *(roles.router, roles.of_member, fees.router, fees.of_member, consents.catalogue, consents.of_member),
+        *(access_log.router, subject_requests.router, erasures.of_member, exports.of_member),
         *(feed_router("members"), webhook_router("members")),
     ],
     migrations=Path(__file__).parent / "migrations",

@@ -1,73 +1,27 @@
 """One trace runs from the HTTP request through journal and Kafka to the figures."""
 
 import asyncio
-import gzip
 import json
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import NamedTuple
 
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from deploy.dev.supervisor import Stack
 from tests import builders
+from tests.collector import Collector
 from tests.platform import Platform
 
 SECONDS = 30
 
 
-class Span(NamedTuple):
-    """A span as the collector got it."""
-
-    service: str
-    process: str
-    trace: str
-    name: str
-
-
-class Collector:
-    """An OTLP/HTTP collector that keeps every span."""
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                if self.headers.get("content-encoding") == "gzip":
-                    body = gzip.decompress(body)
-                for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    said = {each.key: each.value.string_value for each in resource.resource.attributes}
-                    collector.spans += [
-                        Span(said["service.name"], said["service.instance.id"], span.trace_id.hex(), span.name)
-                        for scope in resource.scope_spans
-                        for span in scope.spans
-                    ]
-                self.send_response(200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     """A running collector."""
-    running = Collector()
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
+    with Collector() as running:
+        yield running
 
 
 @pytest.fixture

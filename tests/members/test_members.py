@@ -53,7 +53,7 @@ async def test_a_member_is_enrolled_and_read(members: httpx.AsyncClient, url: st
     body = await made(answer)
     assert answer.headers["location"] == f"/v1/members/{body['id']}"
     read = await members.get(f"/v1/members/{body['id']}")
-    assert read.json() == body
+    assert read.json() == {**body, "name": "Hội viên Mẫu 1"}
     assert read.headers["etag"] == '"1"'
     assert (body["unit"], body["status"], body["version"], body["birth_year"]) == ("06760", "active", 1, 1980)
     event = (await journal(url))[-1]

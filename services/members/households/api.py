@@ -7,7 +7,9 @@ from fastapi import Depends, Path, Query, Response
 
 from services.chassis.auth import Caller, needs
 from services.chassis.paging import Cursor, Limit, Page
-from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun
+from services.chassis.web import IDEMPOTENT, IfMatch, Recorded, Writing, etag, noun
+from services.members.access_log.api import Viewing
+from services.members.access_log.commands import show
 from services.members.branches.schemas import UnitCode
 from services.members.households import commands, queries
 from services.members.households.schemas import (
@@ -24,32 +26,27 @@ Reader = Annotated[Caller, Depends(needs("members:read"))]
 Writer = Annotated[Caller, Depends(needs("members:write"))]
 
 
-def _shown(household: HouseholdOut, caller: Caller) -> HouseholdOut:
-    if "members:personal" in caller.scopes:
-        return household
-    return household.model_copy(update={"address": None})
-
-
 @router.post("", status_code=201, openapi_extra=IDEMPOTENT)
 async def register_household(body: HouseholdIn, conn: Writing, caller: Writer, response: Response) -> HouseholdOut:
     """Register a household in a branch."""
     (household,) = await commands.register(conn, caller.reach, [body])
     etag(response, household.version)
     response.headers["location"] = f"/v1/households/{household.id}"
-    return _shown(household, caller)
+    return household.masked()
 
 
 @router.post("/batch", status_code=201, openapi_extra=IDEMPOTENT)
 async def register_households(body: HouseholdsIn, conn: Writing, caller: Writer) -> HouseholdsOut:
     """Register up to 1,000 households, all or none."""
     households = await commands.register(conn, caller.reach, body.items, "/items/{}")
-    return HouseholdsOut(items=[_shown(household, caller) for household in households])
+    return HouseholdsOut(items=[household.masked() for household in households])
 
 
 @router.get("")
 async def list_households(
-    conn: Reading,
+    conn: Recorded,
     caller: Reader,
+    viewer: Viewing,
     unit: Annotated[UnitCode | None, Query()] = None,
     branch: Annotated[UUID | None, Query()] = None,
     limit: Limit = 100,
@@ -57,15 +54,17 @@ async def list_households(
 ) -> Page[HouseholdOut]:
     """Households inside the caller's reach."""
     page = await queries.find(conn, caller.reach, unit, branch, limit, cursor)
-    return Page(items=[_shown(household, caller) for household in page.items], next_cursor=page.next_cursor)
+    return Page(items=await show(conn, viewer, page.items), next_cursor=page.next_cursor)
 
 
 @router.get("/{household_id}")
-async def read_household(household_id: UUID, conn: Reading, caller: Reader, response: Response) -> HouseholdOut:
+async def read_household(
+    household_id: UUID, conn: Recorded, caller: Reader, viewer: Viewing, response: Response
+) -> HouseholdOut:
     """One household with its poverty status by year."""
-    household = await queries.get(conn, caller.reach, household_id)
+    (household,) = await show(conn, viewer, [await queries.get(conn, caller.reach, household_id)])
     etag(response, household.version)
-    return _shown(household, caller)
+    return household
 
 
 @router.patch("/{household_id}")
@@ -75,7 +74,7 @@ async def correct_household(
     """Correct what was recorded wrongly."""
     household = await commands.correct(conn, caller.reach, household_id, version, body)
     etag(response, household.version)
-    return _shown(household, caller)
+    return household.masked()
 
 
 @router.put("/{household_id}/poverty-status/{year}")
@@ -91,4 +90,4 @@ async def set_poverty_status(
     """Record a household's poverty status of one year."""
     household = await commands.set_poverty_status(conn, caller.reach, household_id, version, year, body)
     etag(response, household.version)
-    return _shown(household, caller)
+    return household.masked()

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
 from contracts.members import HouseholdSpell, PovertyStatus
+from services.members.access_log.schemas import PERSONAL, Shown
 
 Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Standard = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,60}$", examples=["national-2022-2025"])]
@@ -49,13 +50,12 @@ class YearOut(BaseModel):
     standard: str
 
 
-class HouseholdOut(BaseModel):
-    """A household. `address` is shown to callers with the scope `members:personal` only."""
+class HouseholdOut(Shown):
+    """A household. `address` is null but in a GET by a caller with `members:personal` and a Purpose."""
 
-    id: UUID
     unit: str
     branch: UUID
-    address: str | None
+    address: str | None = Field(json_schema_extra=PERSONAL)
     registered_on: date
     timeline: list[HouseholdSpell] = Field(description="Where it was, and its poverty status, from which day on")
     version: int

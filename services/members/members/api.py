@@ -7,9 +7,11 @@ from fastapi import Depends, Query, Response
 
 from services.chassis.auth import Caller, needs
 from services.chassis.context import context
-from services.chassis.errors import Forbidden, Text
+from services.chassis.errors import Forbidden, Text, invalid
 from services.chassis.paging import Cursor, Limit, Page
-from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun
+from services.chassis.web import IDEMPOTENT, IfMatch, Recorded, Writing, etag, noun
+from services.members.access_log.api import Viewing
+from services.members.access_log.commands import show
 from services.members.branches.schemas import UnitCode
 from services.members.members import commands, queries
 from services.members.members.schemas import (
@@ -34,7 +36,7 @@ async def enrol_member(body: MemberIn, conn: Writing, caller: Writer, response: 
     member = await commands.enrol(conn, caller.reach, body)
     etag(response, member.version)
     response.headers["location"] = f"/v1/members/{member.id}"
-    return member.shown(personal=PERSONAL in caller.scopes)
+    return member.masked()
 
 
 @router.post("/batch", openapi_extra=IDEMPOTENT)
@@ -45,31 +47,37 @@ async def enrol_members(body: BatchIn, conn: Writing, caller: Writer) -> BatchOu
 
 @router.get("")
 async def list_members(
-    conn: Reading,
+    conn: Recorded,
     caller: Reader,
+    viewer: Viewing,
     unit: Annotated[UnitCode | None, Query()] = None,
     branch: Annotated[UUID | None, Query()] = None,
     status: Annotated[Status | None, Query()] = None,
-    q: Annotated[str | None, Query(max_length=200, description="In the name; needs the scope members:personal")] = None,
+    q: Annotated[
+        str | None, Query(max_length=200, description="In the name; needs members:personal and a Purpose")
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[MemberOut]:
     """Members inside the caller's reach."""
-    personal = PERSONAL in caller.scopes
-    if q is not None and not personal:
+    if q is not None and PERSONAL not in caller.scopes:
         raise Forbidden(Text(f"Cần quyền {PERSONAL} để tìm theo tên", f"Searching by name needs the scope {PERSONAL}"))
+    if q is not None and viewer is None:
+        raise invalid("header:purpose", "missing", "Tìm theo tên cần nêu mục đích", "A search by name needs a purpose")
     page = await queries.find(
         conn, caller.reach, unit=unit, branch=branch, status=status, q=q, limit=limit, cursor=cursor
     )
-    return Page(items=[member.shown(personal=personal) for member in page.items], next_cursor=page.next_cursor)
+    return Page(items=await show(conn, viewer, page.items), next_cursor=page.next_cursor)
 
 
 @router.get("/{member_id}")
-async def read_member(member_id: UUID, conn: Reading, caller: Reader, response: Response) -> MemberOut:
+async def read_member(
+    member_id: UUID, conn: Recorded, caller: Reader, viewer: Viewing, response: Response
+) -> MemberOut:
     """One member."""
-    member = await queries.get(conn, caller.reach, member_id)
+    (member,) = await show(conn, viewer, [await queries.get(conn, caller.reach, member_id)])
     etag(response, member.version)
-    return member.shown(personal=PERSONAL in caller.scopes)
+    return member
 
 
 @router.patch("/{member_id}")
@@ -79,7 +87,7 @@ async def correct_member(
     """Correct what was recorded wrongly, or record what has changed since `effective_on`."""
     member = await commands.correct(conn, caller.reach, member_id, version, body)
     etag(response, member.version)
-    return member.shown(personal=PERSONAL in caller.scopes)
+    return member.masked()
 
 
 @router.post("/{member_id}/departure", openapi_extra=IDEMPOTENT)
@@ -89,4 +97,4 @@ async def leave(
     """End a membership."""
     member = await commands.leave(conn, caller.reach, member_id, version, body)
     etag(response, member.version)
-    return member.shown(personal=PERSONAL in caller.scopes)
+    return member.masked()

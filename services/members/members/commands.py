@@ -75,6 +75,8 @@ async def enrol_many(conn: Connection, reach: Reach, body: BatchIn, language: st
 async def correct(conn: Connection, reach: Reach, member_id: UUID, version: int, body: MemberPatch) -> MemberOut:
     """Correct a member's record, from the beginning or from `effective_on`. 412 if it is no longer at `version`."""
     before = await at_version(conn, reach, member_id, version)
+    if before.erased_on is not None:
+        raise Conflict(Text("Hội viên đã được xóa", "The member is erased"), slug="member-erased")
     given = body.model_dump(exclude_unset=True, exclude={"effective_on"})
     for name in ("name", "ethnicity", "kind", "core", "joined_on"):
         if name in given and given[name] is None:

@@ -36,7 +36,7 @@ class Member(BaseModel):
     """One member, whole."""
 
     id: UUID
-    name: str
+    name: str | None
     birth_date: date | None
     birth_year: int | None
     ethnicity_system: Literal["1979"] = "1979"
@@ -45,6 +45,7 @@ class Member(BaseModel):
     fees: list[Fee] = []
     version: int
     recorded_at: datetime
+    erased_on: date | None = None
 
     @classmethod
     def of(cls, row: Row) -> Self:
@@ -70,7 +71,7 @@ class Member(BaseModel):
         """Its values in the order of COLUMNS."""
         now = today()
         values = self.on(now).model_dump() | {
-            "name_folded": fold(self.name),
+            "name_folded": fold(self.name or ""),
             **{name: to_json(getattr(self, name)).decode() for name in ("timeline", "roles", "fees")},
             "due_on": timeline.next_after(self.timeline, now),
         }

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pydantic_core import PydanticCustomError
 
 from services.chassis.errors import FaultOut
+from services.members.access_log.schemas import PERSONAL, Shown
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Kind = Literal["ordinary", "honorary"]
@@ -80,16 +81,15 @@ class DepartureIn(BaseModel):
     reason: LeavingReason
 
 
-class MemberOut(BaseModel):
-    """A member. `name` and `birth_date` are shown to callers with the scope `members:personal` only."""
+class MemberOut(Shown):
+    """A member. Fields marked `x-personal` are null but in a GET by a caller with `members:personal` and a Purpose."""
 
-    id: UUID
     unit: str
     branch: UUID
     group: UUID | None
     household: UUID | None
-    name: str | None
-    birth_date: date | None
+    name: str | None = Field(json_schema_extra=PERSONAL)
+    birth_date: date | None = Field(json_schema_extra=PERSONAL)
     birth_year: int | None
     ethnicity: str
     ethnicity_system: str = Field(description="The official list the code is of: 1979")
@@ -100,12 +100,9 @@ class MemberOut(BaseModel):
     left_on: date | None
     leaving_reason: LeavingReason | None
     poverty_status: Poverty | None = Field(description="Of the household, as last set")
+    erased_on: date | None = Field(None, description="Erased at her own request: there is nothing personal left")
     version: int
     recorded_at: datetime
-
-    def shown(self, *, personal: bool) -> Self:
-        """Itself, without what identifies a person unless `personal`."""
-        return self if personal else self.model_copy(update={"name": None, "birth_date": None})
 
 
 class VerdictOut(BaseModel):

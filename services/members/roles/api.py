@@ -10,7 +10,9 @@ from contracts.members import Level, OfficerRole
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.paging import Cursor, Limit, Page
-from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun
+from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Recorded, Writing, etag, noun
+from services.members.access_log.api import Viewing
+from services.members.access_log.commands import show
 from services.members.branches.schemas import UnitCode
 from services.members.members.queries import record
 from services.members.roles import commands, queries
@@ -23,8 +25,9 @@ Writer = Annotated[Caller, Depends(needs("members:write"))]
 
 @router.get("")
 async def list_roles(
-    conn: Reading,
+    conn: Recorded,
     caller: Reader,
+    viewer: Viewing,
     unit: Annotated[UnitCode | None, Query()] = None,
     level: Annotated[Level | None, Query()] = None,
     on: Annotated[date | None, Query(description="Who held office that day; default today")] = None,
@@ -32,10 +35,8 @@ async def list_roles(
     cursor: Cursor = None,
 ) -> Page[RoleOut]:
     """Officers inside the caller's reach."""
-    personal = "members:personal" in caller.scopes
-    return await queries.find(
-        conn, caller.reach, unit=unit, level=level, on=on or today(), personal=personal, limit=limit, cursor=cursor
-    )
+    page = await queries.find(conn, caller.reach, unit=unit, level=level, on=on or today(), limit=limit, cursor=cursor)
+    return Page(items=await show(conn, viewer, page.items), next_cursor=page.next_cursor)
 
 
 @of_member.get("/{member_id}/roles")

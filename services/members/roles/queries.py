@@ -17,7 +17,6 @@ async def find(
     unit: str | None,
     level: Level | None,
     on: date,
-    personal: bool,
     limit: int,
     cursor: str | None,
 ) -> Page[RoleOut]:
@@ -25,9 +24,9 @@ async def find(
     start, inside = after(cursor, UUID), reach.within(unit)
     rows = await conn.fetch(
         """
-        select officer_role.*, case when $6 then member.name end as name
+        select officer_role.*, member.name
         from officer_role join member on member.id = officer_role.member
-        where member.unit = any($1) and ($7::uuid is null or member.branch = $7) and member.status = 'active'
+        where member.unit = any($1) and ($6::uuid is null or member.branch = $6) and member.status = 'active'
           and ($2::text is null or level = $2)
           and since <= $3 and (until is null or until > $3)
           and (level = 'province' or place in (member.unit, member.branch::text, member."group"::text))
@@ -40,7 +39,6 @@ async def find(
         on,
         *(start or (None,)),
         limit + 1,
-        personal,
         inside.branch,
     )
     page, following = page_of(rows, limit, lambda row: (row["id"],))

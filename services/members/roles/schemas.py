@@ -1,13 +1,14 @@
 """Offices at the door."""
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.members import Level, OfficerRole, Position
+from services.members.access_log.schemas import PERSONAL, Shown
 
 OFFICES: dict[str, frozenset[str]] = {
     **dict.fromkeys(
@@ -48,11 +49,15 @@ class EndIn(BaseModel):
     until: date = Field(description="The first day she no longer holds it")
 
 
-class RoleOut(OfficerRole):
+class RoleOut(OfficerRole, Shown):
     """An office and who holds it."""
 
     member: UUID
-    name: Annotated[str | None, Field(description="For callers with the scope `members:personal`")] = None
+    name: str | None = Field(json_schema_extra=PERSONAL)
+
+    def subject(self) -> UUID:
+        """Who holds it."""
+        return self.member
 
 
 class RolesOut(BaseModel):

@@ -1,0 +1,34 @@
+"""Writes of the access log."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from services.chassis.clock import today
+from services.chassis.db import Connection
+from services.members.access_log import queries
+from services.members.access_log.retention import kept_since
+from services.members.access_log.schemas import Shown, Viewer
+
+Record = TypeVar("Record", bound=Shown)
+
+
+async def show(conn: Connection, viewer: Viewer | None, records: Sequence[Record]) -> list[Record]:
+    """The records as they leave: whole and noted in the log for a viewer, without personal fields for nobody."""
+    if viewer is None:
+        return [record.masked() for record in records]
+    if records:
+        await conn.execute(
+            "insert into access_log (caller, unit, purpose, route, subjects) values ($1, $2, $3, $4, $5)",
+            *viewer,
+            list({record.subject() for record in records}),
+        )
+    return list(records)
+
+
+async def forget(conn: Connection) -> list[str]:
+    """Drop the quarters that lie wholly before what is to be kept; their names."""
+    since = kept_since(today())
+    dropped = [quarter.name for quarter in await queries.quarters(conn) if quarter.until <= since]
+    for name in dropped:
+        await conn.execute(f'drop table "{name}"')
+    return dropped

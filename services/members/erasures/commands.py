@@ -1,0 +1,95 @@
+"""Erasing a member: what identifies her goes, what is counted stays, a proof remains.
+
+Source: Law 91/2025/QH15, article 14. Birth year, ethnicity and the dates of the membership stay: without a name they
+identify nobody, and the figures rest on them.
+"""
+
+import hashlib
+from uuid import UUID
+
+from contracts.members import MemberErased
+from services.chassis import idempotency
+from services.chassis.clock import today
+from services.chassis.db import Connection
+from services.chassis.errors import Conflict, Text, invalid
+from services.chassis.reach import Reach
+from services.members import timeline
+from services.members.access_log.schemas import personal
+from services.members.erasures import queries
+from services.members.erasures.schemas import ErasureOut
+from services.members.households.schemas import HouseholdOut
+from services.members.members import commands as members
+from services.members.members.schemas import MemberOut
+from services.members.subject_requests import commands as requests
+from services.members.subject_requests.queries import get as request_of
+from services.members.subject_requests.schemas import RequestOut
+
+
+async def erase(
+    conn: Connection, reach: Reach, member_id: UUID, version: int, request_id: UUID, erased_by: str
+) -> ErasureOut:
+    """Erase a member at `version` and complete the request. 409 if she is erased already or it is not answered."""
+    member = await members.at_version(conn, reach, member_id, version)
+    request = await request_of(conn, reach, request_id)
+    if member.erased_on is not None:
+        raise Conflict(Text("Hội viên đã được xóa", "The member is erased already"), slug="member-erased")
+    if request.member != member_id or request.kind != "erase":
+        raise invalid("/request", "other", "Không phải yêu cầu xóa của người này", "Not this person's request to erase")
+    now = member.on(today())
+    erased = [f"member.{name}" for name in (*personal(MemberOut), "household") if getattr(now, name) is not None]
+    nobody = member.next(
+        timeline.put_right(member.timeline, household=None), **dict.fromkeys(personal(MemberOut)), erased_on=today()
+    )
+    await members.update(conn, nobody, MemberErased, today())
+    await conn.execute("update member set erased_on = $2 where id = $1", member_id, today())
+    left = [spell.household for spell in member.timeline if spell.household]
+    homes = await _empty_homes(conn, left)
+    erased += ["household.address"] if homes else []
+    erased += await _free_text(conn, member_id)
+    await idempotency.mask(conn, [member_id, *homes], {*personal(MemberOut), *personal(HouseholdOut)})
+    await requests.complete(conn, reach, request_id, request.version, today(), erased_by)
+    return await _proof(conn, request, erased, erased_by)
+
+
+async def _empty_homes(conn: Connection, homes: list[UUID]) -> list[UUID]:
+    """Households in which nobody is left: their address was hers, and is forgotten."""
+    rows = await conn.fetch(
+        """
+        update household set address = null where id = any($1) and address is not null
+            and not exists (select from member where member.household = household.id)
+        returning id
+        """,
+        homes,
+    )
+    return [row["id"] for row in rows]
+
+
+async def _free_text(conn: Connection, member_id: UUID) -> list[str]:
+    """Forget what was written about her in words: evidence, details, reasons. Which of them there were."""
+    statements = {
+        "consent.evidence": "update consent_entry set evidence = null where member = $1 and evidence is not null",
+        "request.detail": "update subject_request set detail = null where member = $1 and detail is not null",
+        "request.reason": """
+            update subject_request_step set reason = null where reason is not null
+                and request in (select id from subject_request where member = $1)
+        """,
+    }
+    return [name for name, sql in statements.items() if await conn.execute(sql, member_id) != "UPDATE 0"]
+
+
+async def _proof(conn: Connection, request: RequestOut, erased: list[str], erased_by: str) -> ErasureOut:
+    """The row that remains."""
+    row = await conn.fetchrow(
+        """
+        insert into erasure (member, request, request_hash, erased, erased_on, erased_by)
+        values ($1, $2, $3, $4, $5, $6) returning *
+        """,
+        request.member,
+        request.id,
+        hashlib.sha256(request.model_dump_json().encode()).digest(),
+        erased,
+        today(),
+        erased_by,
+    )
+    assert row is not None, "an insert returns its row"
+    return queries.out(row)
