@@ -20,27 +20,19 @@ LONGEST = 330
 ALLOWED = {
     "main": {
         *("fastapi", "own", "services.chassis.app", "services.chassis.feed", "services.chassis.relay"),
-        *("services.chassis.delivery", "services.chassis.webhooks"),
+        *("services.chassis.delivery", "services.chassis.vault", "services.chassis.webhooks"),
     },
     "api": {"fastapi", "pydantic", "services.chassis", "contracts", "own"},
     "projector": {"services.chassis.consumer", "services.chassis.settings", "contracts", "own"},
     "schemas": {"pydantic", "pydantic_core", "services.chassis.errors", "contracts", "own"},
     "commands": {
-        *(
-            "pydantic",
-            "pydantic_core",
-            "contracts",
-            "own",
-            "services.chassis.db",
-            "services.chassis.errors",
-            "services.chassis.idempotency",
-            "services.chassis.journal",
-        ),
-        *("services.chassis.clock", "services.chassis.paging", "services.chassis.entities", "services.chassis.reach"),
+        *("pydantic", "pydantic_core", "contracts", "own", "services.chassis.db", "services.chassis.errors"),
+        *("services.chassis.idempotency", "services.chassis.journal", "services.chassis.clock"),
+        *("services.chassis.paging", "services.chassis.entities", "services.chassis.reach", "services.chassis.vault"),
     },
     "queries": {
         *("pydantic", "contracts", "own", "services.chassis.db", "services.chassis.errors", "services.chassis.paging"),
-        *("services.chassis.clock", "services.chassis.reach"),
+        *("services.chassis.clock", "services.chassis.reach", "services.chassis.vault"),
     },
 }
 """What a module may import besides the standard library; `own` is its own service."""

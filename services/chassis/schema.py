@@ -132,3 +132,14 @@ create table parked (
 create index parked_subject on parked (subject, version);
 """
 """A service that reads the bus: offsets and entity versions beside their effects, and what could not be applied."""
+
+VAULT_1 = """
+create table data_key (
+    id         integer generated always as identity primary key,
+    purpose    text not null check (purpose in ('seal', 'index')),
+    sealed     bytea not null,
+    created_at timestamptz not null default now()
+);
+create unique index data_key_one_index on data_key (purpose) where purpose = 'index';
+"""
+"""A service that keeps personal numbers: the keys they are sealed under, themselves sealed."""

@@ -81,6 +81,10 @@ class Settings(BaseModel):
     webhook_timeout: float = Field(15, gt=0, le=60, description="How long a receiver may take to answer.")
     webhook_retry: float = Field(1, gt=0, le=3600, description="First wait after a failure; doubles up to an hour.")
     webhook_retry_days: float = Field(3, ge=0, le=30, description="Failing so long, a webhook is disabled.")
+    personal_key: Annotated[SecretStr, AfterValidator(_sealing_keys)] | None = Field(
+        None, description="Seals the keys of citizen numbers and phones: 32 bytes in base64; several, the first seals."
+    )
+    rekey_wait: float = Field(120, ge=0, le=3600, description="How long `rekey` waits until all know a new key.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level logged.")
     otlp_endpoint: str | None = Field(None, description="OTLP/HTTP collector, http://host:4318; none sends no traces.")

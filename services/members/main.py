@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.chassis import delivery, relay
+from services.chassis import delivery, relay, vault
 from services.chassis.app import Service
 from services.chassis.feed import feed_router
 from services.chassis.webhooks import webhook_router
@@ -15,6 +15,7 @@ from services.members.fees import api as fees
 from services.members.groups import api as groups
 from services.members.households import api as households
 from services.members.members import api as members
+from services.members.members.commands import reseal
 from services.members.populations import api as populations
 from services.members.roles import api as roles
 from services.members.subject_requests import api as subject_requests
@@ -32,7 +33,9 @@ SERVICE = Service(
     processes={
         "relay": lambda settings: relay.run(settings, "members"),
         "webhooks": lambda settings: delivery.run(settings, "members"),
+        "rekey": lambda settings: vault.rekey(settings, "members", reseal),
     },
+    background=vault.keeping,
 )
 
 if __name__ == "__main__":

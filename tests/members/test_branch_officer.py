@@ -51,7 +51,8 @@ async def place(client: httpx.AsyncClient, unit: str, name: str) -> Place:
     group = await builders.made(await client.post("/v1/groups", json=body))
     home = await builders.household(client, branch)
     member = await builders.member(client, branch, household=home["id"], group=group["id"])
-    return Place(branch, group, home, member)
+    made = Place(branch, group, home, member)
+    return Place(*[(await client.get(path)).json() for path in made.paths()])
 
 
 @pytest.fixture

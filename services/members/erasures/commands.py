@@ -19,6 +19,8 @@ from services.members.erasures import queries
 from services.members.erasures.schemas import ErasureOut
 from services.members.households.schemas import HouseholdOut
 from services.members.members import commands as members
+from services.members.members.numbers import FIELDS
+from services.members.members.record import SEALED
 from services.members.members.schemas import MemberOut
 from services.members.subject_requests import commands as requests
 from services.members.subject_requests.queries import get as request_of
@@ -37,8 +39,10 @@ async def erase(
         raise invalid("/request", "other", "Không phải yêu cầu xóa của người này", "Not this person's request to erase")
     now = member.on(today())
     erased = [f"member.{name}" for name in (*personal(MemberOut), "household") if getattr(now, name) is not None]
+    erased += [f"member.{name}" for name, column in FIELDS.items() if getattr(member, f"{column}_sealed")]
+    forgotten = {name for name in (*personal(MemberOut), *SEALED) if name in type(member).model_fields}
     nobody = member.next(
-        timeline.put_right(member.timeline, household=None), **dict.fromkeys(personal(MemberOut)), erased_on=today()
+        timeline.put_right(member.timeline, household=None), **dict.fromkeys(forgotten), erased_on=today()
     )
     await members.update(conn, nobody, MemberErased, today())
     await conn.execute("update member set erased_on = $2 where id = $1", member_id, today())

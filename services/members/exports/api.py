@@ -7,6 +7,7 @@ from fastapi import Query
 from fastapi.responses import HTMLResponse
 
 from services.chassis.errors import Forbidden, Text, invalid
+from services.chassis.vault import Vaulted
 from services.chassis.web import Recorded, noun
 from services.members.access_log.api import SCOPE, Officer, Viewing
 from services.members.access_log.commands import show
@@ -23,6 +24,7 @@ async def export_member(
     conn: Recorded,
     caller: Officer,
     viewer: Viewing,
+    vault: Vaulted,
     form: Annotated[Literal["json", "html"], Query(alias="format", description="`html` is a page to print")] = "json",
 ) -> ExportOut | HTMLResponse:
     """Everything held about one member. Needs members:personal too, and a Purpose; the export is itself an access."""
@@ -30,6 +32,6 @@ async def export_member(
         raise Forbidden(Text(f"Cần quyền {SCOPE}", f"The scope {SCOPE} is required"))
     if viewer is None:
         raise invalid("header:purpose", "missing", "Cần nêu mục đích", "A purpose is required")
-    found = await queries.everything(conn, caller.reach, member_id)
+    found = await queries.everything(conn, caller.reach, member_id, vault)
     await show(conn, viewer, [found.member, *([found.household] if found.household else [])])
     return found if form == "json" else HTMLResponse(page(found.model_dump(mode="json")))

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.chassis.db import Connection
 from services.chassis.reach import Reach
+from services.chassis.vault import Vault
 from services.members.access_log import queries as access_log
 from services.members.consents import queries as consents
 from services.members.exports.schemas import ChangeOut, ExportOut
@@ -16,9 +17,9 @@ from services.members.subject_requests import queries as requests
 ACCESSES = REQUESTS = 10_000
 
 
-async def everything(conn: Connection, reach: Reach, member_id: UUID) -> ExportOut:
+async def everything(conn: Connection, reach: Reach, member_id: UUID, vault: Vault | None) -> ExportOut:
     """All of a member inside `reach`, or 404."""
-    member = await members.get(conn, reach, member_id)
+    member = (await members.record(conn, reach, member_id)).opened(vault)
     accesses = await access_log.find(conn, reach, subjects=[member_id], reader=None, limit=ACCESSES, cursor=None)
     return ExportOut(
         id=member_id,

@@ -9,6 +9,7 @@ from services.chassis.auth import Caller, needs
 from services.chassis.context import context
 from services.chassis.errors import Forbidden, Text, invalid
 from services.chassis.paging import Cursor, Limit, Page
+from services.chassis.vault import Vaulted
 from services.chassis.web import IDEMPOTENT, IfMatch, Recorded, Writing, etag, noun
 from services.members.access_log.api import Viewing
 from services.members.access_log.commands import show
@@ -18,6 +19,7 @@ from services.members.members.schemas import (
     BatchIn,
     BatchOut,
     DepartureIn,
+    LookupIn,
     MemberIn,
     MemberOut,
     MemberPatch,
@@ -28,21 +30,22 @@ router = noun("members")
 Reader = Annotated[Caller, Depends(needs("members:read"))]
 Writer = Annotated[Caller, Depends(needs("members:write"))]
 PERSONAL = "members:personal"
+Personal = Annotated[Caller, Depends(needs(PERSONAL))]
 
 
 @router.post("", status_code=201, openapi_extra=IDEMPOTENT)
-async def enrol_member(body: MemberIn, conn: Writing, caller: Writer, response: Response) -> MemberOut:
+async def enrol_member(body: MemberIn, conn: Writing, caller: Writer, vault: Vaulted, response: Response) -> MemberOut:
     """Enrol a member in a branch."""
-    member = await commands.enrol(conn, caller.reach, body)
+    member = await commands.enrol(conn, caller.reach, body, vault, context().language)
     etag(response, member.version)
     response.headers["location"] = f"/v1/members/{member.id}"
     return member.masked()
 
 
 @router.post("/batch", openapi_extra=IDEMPOTENT)
-async def enrol_members(body: BatchIn, conn: Writing, caller: Writer) -> BatchOut:
+async def enrol_members(body: BatchIn, conn: Writing, caller: Writer, vault: Vaulted) -> BatchOut:
     """Enrol up to 1,000 members; a verdict for each row. A row that is refused does not stop the others."""
-    return await commands.enrol_many(conn, caller.reach, body, context().language)
+    return await commands.enrol_many(conn, caller.reach, body, context().language, vault)
 
 
 @router.get("")
@@ -70,22 +73,39 @@ async def list_members(
     return Page(items=await show(conn, viewer, page.items), next_cursor=page.next_cursor)
 
 
+@router.post("/lookup")
+async def look_members_up(
+    body: LookupIn, conn: Writing, caller: Personal, viewer: Viewing, vault: Vaulted
+) -> Page[MemberOut]:
+    """The members with exactly this citizen number or phone. Asked in a body: addresses are logged along the way."""
+    if viewer is None:
+        raise invalid("header:purpose", "missing", "Tra cứu cần nêu mục đích", "A look-up needs a purpose")
+    return Page(items=await show(conn, viewer, await queries.with_number(conn, caller.reach, body, vault)))
+
+
 @router.get("/{member_id}")
 async def read_member(
-    member_id: UUID, conn: Recorded, caller: Reader, viewer: Viewing, response: Response
+    member_id: UUID, conn: Recorded, caller: Reader, viewer: Viewing, vault: Vaulted, response: Response
 ) -> MemberOut:
     """One member."""
-    (member,) = await show(conn, viewer, [await queries.get(conn, caller.reach, member_id)])
+    found = (await queries.record(conn, caller.reach, member_id)).opened(vault)
+    (member,) = await show(conn, viewer, [found])
     etag(response, member.version)
     return member
 
 
 @router.patch("/{member_id}")
 async def correct_member(
-    member_id: UUID, body: MemberPatch, version: IfMatch, conn: Writing, caller: Writer, response: Response
+    member_id: UUID,
+    body: MemberPatch,
+    version: IfMatch,
+    conn: Writing,
+    caller: Writer,
+    vault: Vaulted,
+    response: Response,
 ) -> MemberOut:
     """Correct what was recorded wrongly, or record what has changed since `effective_on`."""
-    member = await commands.correct(conn, caller.reach, member_id, version, body)
+    member = await commands.correct(conn, caller.reach, member_id, version, body, vault, context().language)
     etag(response, member.version)
     return member.masked()
 

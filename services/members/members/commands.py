@@ -11,11 +11,12 @@ from contracts import ethnicities
 from contracts.members import HouseholdSpell, MemberCorrected, MemberEnrolled, MemberLeft, MemberSpell, MemberState
 from services.chassis import journal
 from services.chassis.clock import today
-from services.chassis.db import Connection
+from services.chassis.db import Connection, UniqueViolation
 from services.chassis.errors import Conflict, Fault, FaultOut, Stale, Text, Unprocessable, faults_of, invalid
 from services.chassis.reach import Reach
+from services.chassis.vault import Vault
 from services.members import timeline
-from services.members.members import queries
+from services.members.members import numbers, queries
 from services.members.members.queries import Places
 from services.members.members.record import COLUMNS, INSERT, UPDATE, Member
 from services.members.members.schemas import (
@@ -30,20 +31,29 @@ from services.members.members.schemas import (
 
 AHEAD = timedelta(days=366)
 """How far in the future a change may be recorded."""
-DATED, PERSON = ("group", "household", "ethnicity", "kind", "core"), ("name", "birth_date", "birth_year")
+DATED = ("group", "household", "ethnicity", "kind", "core")
+PERSON = ("name", "birth_date", "birth_year", "card_number")
+TAKEN = Fault("/citizen_number", "taken", Text("Số định danh đã có", "Somebody has this citizen number already"))
 
 
-async def enrol(conn: Connection, reach: Reach, body: MemberIn) -> MemberOut:
+async def enrol(
+    conn: Connection, reach: Reach, body: MemberIn, vault: Vault | None = None, language: str = "vi"
+) -> MemberOut:
     """Enrol a member in a branch. 422 names each field at fault; a place outside `reach` does not exist."""
     places = await queries.places(conn, reach, [body.branch], _given(body.household), _given(body.group))
-    if faults := _faults(body, places):
+    if faults := [*_faults(body, places), *numbers.unkept(body, vault)]:
         raise Unprocessable(faults=faults)
-    member = _enrolled(body, places)
-    await journal.record(conn, member.fact(MemberEnrolled, body.joined_on), INSERT, *member.row())
-    return member.on(today())
+    member = _enrolled(body, places, vault)
+    try:
+        await journal.record(conn, member.fact(MemberEnrolled, body.joined_on), INSERT, *member.row())
+    except UniqueViolation:
+        raise Conflict(slug="citizen-number-taken", faults=[TAKEN]) from None
+    return member.on(today()).model_copy(update={"warnings": _spoken(_doubts(body), language)})
 
 
-async def enrol_many(conn: Connection, reach: Reach, body: BatchIn, language: str) -> BatchOut:
+async def enrol_many(
+    conn: Connection, reach: Reach, body: BatchIn, language: str, vault: Vault | None = None
+) -> BatchOut:
     """Enrol up to 1,000 members at once: a verdict per row; refused rows do not stop the others."""
     rows: list[MemberIn | list[FaultOut]] = [_parsed(item, language) for item in body.items]
     wanted = [row for row in rows if isinstance(row, MemberIn)]
@@ -54,17 +64,31 @@ async def enrol_many(conn: Connection, reach: Reach, body: BatchIn, language: st
         list({row.household for row in wanted if row.household}),
         list({row.group for row in wanted if row.group}),
     )
+    held = await queries.taken(conn, numbers.indexes(wanted, vault)) if vault else set()
     members: list[Member] = []
     verdicts: list[VerdictOut] = []
     for number, row in enumerate(rows):
-        errors = _spoken(_faults(row, places), language) if isinstance(row, MemberIn) else row
-        if errors or not isinstance(row, MemberIn):
-            verdicts.append(VerdictOut(row=number, verdict="refused", errors=errors))
-        elif body.validate_only:
-            verdicts.append(VerdictOut(row=number, verdict="valid"))
-        else:
-            members.append(_enrolled(row, places))
-            verdicts.append(VerdictOut(row=number, verdict="created", id=members[-1].id, version=1))
+        if not isinstance(row, MemberIn):
+            verdicts.append(VerdictOut(row=number, verdict="refused", errors=row))
+            continue
+        faults = [*_faults(row, places), *numbers.unkept(row, vault)]
+        index = next(iter(numbers.indexes([row], vault)), None)
+        if index in held:
+            faults.append(TAKEN)
+        verdict = VerdictOut(
+            row=number,
+            verdict="refused" if faults else "valid",
+            errors=_spoken(faults, language),
+            warnings=_spoken(_doubts(row), language),
+        )
+        verdicts.append(verdict)
+        if faults:
+            continue
+        if index is not None:
+            held.add(index)
+        if not body.validate_only:
+            members.append(_enrolled(row, places, vault))
+            verdict.verdict, verdict.id, verdict.version = "created", members[-1].id, 1
     if members:
         await conn.copy_records_to_table("member", records=[member.row() for member in members], columns=COLUMNS)
         await journal.append(conn, *(member.fact(MemberEnrolled, member.timeline[0].since) for member in members))
@@ -72,7 +96,15 @@ async def enrol_many(conn: Connection, reach: Reach, body: BatchIn, language: st
     return BatchOut(items=verdicts, created=len(members), refused=refused)
 
 
-async def correct(conn: Connection, reach: Reach, member_id: UUID, version: int, body: MemberPatch) -> MemberOut:
+async def correct(
+    conn: Connection,
+    reach: Reach,
+    member_id: UUID,
+    version: int,
+    body: MemberPatch,
+    vault: Vault | None = None,
+    language: str = "vi",
+) -> MemberOut:
     """Correct a member's record, from the beginning or from `effective_on`. 412 if it is no longer at `version`."""
     before = await at_version(conn, reach, member_id, version)
     if before.erased_on is not None:
@@ -87,13 +119,17 @@ async def correct(conn: Connection, reach: Reach, member_id: UUID, version: int,
     known = reach if "household" in given else Reach(reach.units)  # where she lives already may be another branch's
     places = await queries.places(conn, known, [now.branch], homes, _given(wanted.group))
     spells, faults = _corrected(before, now, body, given)
-    faults += _faults(wanted, places)
+    faults += [*_faults(wanted, places), *numbers.unkept(body, vault)]
     if faults:
         raise Unprocessable(faults=faults)
-    person = {name: given[name] for name in PERSON if name in given}
+    person = {name: given[name] for name in PERSON if name in given} | numbers.sealed(member_id, given, vault)
     member = before.next(timeline.with_poverty(spells, places.homes), **person)
     since = body.effective_on or min(before.timeline[0].since, member.timeline[0].since)
-    return await update(conn, member, MemberCorrected, since)
+    try:
+        after = await update(conn, member, MemberCorrected, since)
+    except UniqueViolation:
+        raise Conflict(slug="citizen-number-taken", faults=[TAKEN]) from None
+    return after.model_copy(update={"warnings": _spoken(_doubts(wanted), language)})
 
 
 def _corrected(
@@ -168,6 +204,24 @@ async def take_poverty_status(conn: Connection, household: UUID, home: Sequence[
     await journal.append(conn, *(m.fact(MemberCorrected, max(since, m.timeline[0].since)) for m in news))
 
 
+async def reseal(conn: Connection, vault: Vault, after: UUID) -> UUID | None:
+    """Seal again, under the newest data key, the numbers of the next few members; the last one's id, None at the end.
+
+    It is no change of a member: no version, no event. Rows that somebody is changing are waited for.
+    """
+    rows = await conn.fetch(
+        """
+        select id, citizen_sealed, phone_sealed from member
+        where id > $1 and (citizen_sealed is not null or phone_sealed is not null)
+        order by id limit 500 for update
+        """,
+        after,
+    )
+    news = [(row["id"], *(numbers.resealed(row, name, vault) for name in numbers.FIELDS)) for row in rows]
+    await conn.executemany("update member set citizen_sealed = $2, phone_sealed = $3 where id = $1", news)
+    return rows[-1]["id"] if rows else None
+
+
 def _parsed(item: dict[str, object], language: str) -> MemberIn | list[FaultOut]:
     try:
         return MemberIn.model_validate(item)
@@ -204,11 +258,15 @@ def _faults(body: MemberIn | MemberOut, places: Places) -> list[Fault]:
     return found
 
 
+def _doubts(body: MemberIn | MemberOut) -> list[Fault]:
+    return numbers.warnings(body.citizen_number, body.birth_year, ordinary=body.kind == "ordinary")
+
+
 def _given(place: UUID | None) -> list[UUID]:
     return [place] if place else []
 
 
-def _enrolled(body: MemberIn, places: Places) -> Member:
+def _enrolled(body: MemberIn, places: Places, vault: Vault | None) -> Member:
     spell = MemberSpell(
         since=body.joined_on,
         cause="began",
@@ -217,5 +275,6 @@ def _enrolled(body: MemberIn, places: Places) -> Member:
         **body.model_dump(include={"branch", "group", "household", "kind", "core", "ethnicity"}),
     )
     spells = timeline.with_poverty([spell], places.homes)
-    person = body.model_dump(include=set(PERSON))
-    return Member(id=journal.new_id(), version=1, recorded_at=journal.now(), timeline=spells, **person)
+    member_id, given = journal.new_id(), body.model_dump(include={*PERSON, *numbers.FIELDS})
+    person = {name: given.pop(name) for name in PERSON} | numbers.sealed(member_id, given, vault)
+    return Member(id=member_id, version=1, recorded_at=journal.now(), timeline=spells, **person)

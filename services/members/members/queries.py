@@ -1,5 +1,6 @@
 """Reads of members."""
 
+import re
 from collections.abc import Collection
 from datetime import date
 from typing import NamedTuple
@@ -13,8 +14,9 @@ from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, fold, page_of
 from services.chassis.reach import Reach
+from services.chassis.vault import Vault
 from services.members.members.record import Member
-from services.members.members.schemas import MemberOut, Status
+from services.members.members.schemas import LookupIn, MemberOut, Status
 
 HOME = TypeAdapter(list[HouseholdSpell])
 
@@ -84,7 +86,7 @@ async def find(
         where unit = any($1)
           and ($2::uuid is null or branch = $2)
           and ($3::text is null or status = $3)
-          and ($4::text is null or strpos(name_folded, $4) > 0)
+          and ($4::text is null or to_tsvector('simple', name_folded) @@ to_tsquery('simple', $4))
           and ($5::text is null or (unit, id) > ($5, $6::uuid))
         order by unit, id
         limit $7
@@ -92,12 +94,42 @@ async def find(
         list(inside.units),
         inside.branch,
         status,
-        fold(q) if q else None,
+        words(q) if q else None,
         *(start or (None, None)),
         limit + 1,
     )
     page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
     return Page(items=[out(row) for row in page], next_cursor=following)
+
+
+def words(q: str) -> str:
+    """A query for names that hold all these words, marks and case folded, the last perhaps unfinished."""
+    found = re.findall(r"\w+", fold(q))
+    return " & ".join([*found[:-1], *(f"{last}:*" for last in found[-1:])])
+
+
+async def with_number(conn: Connection, reach: Reach, body: LookupIn, vault: Vault | None) -> list[MemberOut]:
+    """The members inside `reach` with this citizen number or phone, at most 100, their numbers opened."""
+    if vault is None:
+        return []
+    rows = await conn.fetch(
+        """
+        select * from member
+        where (citizen_index = $1 or phone_index = $2) and unit = any($3) and ($4::uuid is null or branch = $4)
+        order by id limit 100
+        """,
+        vault.index(body.citizen_number, "citizen_number") if body.citizen_number else None,
+        vault.index(body.phone, "phone") if body.phone else None,
+        list(reach.units),
+        reach.branch,
+    )
+    return [Member.of(row).opened(vault) for row in rows]
+
+
+async def taken(conn: Connection, indexes: Collection[bytes]) -> set[bytes]:
+    """Which of these citizen numbers somebody has already."""
+    rows = await conn.fetch("select citizen_index from member where citizen_index = any($1)", list(indexes))
+    return {row["citizen_index"] for row in rows}
 
 
 async def places(

@@ -13,16 +13,19 @@ from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Row
 from services.chassis.paging import fold
+from services.chassis.vault import Vault
 from services.members import timeline
 from services.members.members.schemas import MemberOut
 
 TIMELINE, ROLES, FEES = TypeAdapter(list[MemberSpell]), TypeAdapter(list[OfficerRole]), TypeAdapter(list[Fee])
 COLUMNS = (
     *("id", "name", "name_folded", "birth_date", "birth_year", "ethnicity_system", "timeline", "roles", "fees"),
-    *("due_on", "version", "recorded_at", "unit", "branch", "group", "household", "ethnicity", "kind", "core"),
-    *("joined_on", "status", "left_on", "leaving_reason", "poverty_status"),
+    *("card_number", "citizen_sealed", "citizen_index", "phone_sealed", "phone_index", "due_on", "version"),
+    *("recorded_at", "unit", "branch", "group", "household", "ethnicity", "kind", "core", "joined_on", "status"),
+    *("left_on", "leaving_reason", "poverty_status"),
 )
 """What is kept; from `unit` on, what the timeline says today, kept for lists."""
+SEALED = ("citizen_sealed", "citizen_index", "phone_sealed", "phone_index")
 _PLACES = ", ".join(f"${number}" for number in range(1, len(COLUMNS) + 1))
 _NAMES = ", ".join(f'"{column}"' for column in COLUMNS)
 INSERT = f"insert into member ({_NAMES}) values ({_PLACES}) returning 1"  # noqa: S608  # own names
@@ -40,6 +43,11 @@ class Member(BaseModel):
     birth_date: date | None
     birth_year: int | None
     ethnicity_system: Literal["1979"] = "1979"
+    card_number: str | None = None
+    citizen_sealed: bytes | None = None
+    citizen_index: bytes | None = None
+    phone_sealed: bytes | None = None
+    phone_index: bytes | None = None
     timeline: list[MemberSpell]
     roles: list[OfficerRole] = []
     fees: list[Fee] = []
@@ -62,15 +70,26 @@ class Member(BaseModel):
             left = next(s.since for s in self.timeline if s.status != "active" and s.since >= first.since)
         return MemberOut(
             **spell.model_dump(exclude={"since", "cause"}),
-            **self.model_dump(exclude={"timeline", "roles", "fees"}),
+            **self.model_dump(exclude={"timeline", "roles", "fees", *SEALED}),
             joined_on=first.since,
             left_on=left,
+        )
+
+    def opened(self, vault: Vault | None) -> MemberOut:
+        """As the door shows it today, with the numbers opened."""
+        shown = self.on(today())
+        if vault is None:
+            return shown
+        numbers = {"citizen_number": self.citizen_sealed, "phone": self.phone_sealed}
+        return shown.model_copy(
+            update={name: vault.open(sealed, f"{self.id}:{name}") for name, sealed in numbers.items() if sealed}
         )
 
     def row(self) -> tuple[Any, ...]:
         """Its values in the order of COLUMNS."""
         now = today()
         values = self.on(now).model_dump() | {
+            **{name: getattr(self, name) for name in SEALED},
             "name_folded": fold(self.name or ""),
             **{name: to_json(getattr(self, name)).decode() for name in ("timeline", "roles", "fees")},
             "due_on": timeline.next_after(self.timeline, now),

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from services.chassis.errors import FaultOut
 from services.members.access_log.schemas import PERSONAL, Shown
+from services.members.members.numbers import CitizenNumber, Phone
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Kind = Literal["ordinary", "honorary"]
@@ -17,6 +18,7 @@ Poverty = Literal["poor", "near_poor", "newly_escaped", "average", "other"]
 LeavingReason = Literal["moved_away", "own_wish", "age_or_health", "long_absence", "expelled", "deceased", "other"]
 Year = Annotated[int, Field(ge=1900, le=2100)]
 Ethnicity = Annotated[str, Field(pattern=r"^\d{2}$", description="Code in the list of 1979: 01 Kinh … 54 Rơ-măm")]
+CardNumber = Annotated[str, Field(pattern=r"^[\w./-]{1,30}$", description="Of the membership card")]
 BATCH = 1_000
 
 
@@ -47,10 +49,28 @@ class MemberIn(Birth):
     group: UUID | None = None
     household: UUID | None = None
     name: Name
+    citizen_number: CitizenNumber | None = None
+    phone: Phone | None = None
+    card_number: CardNumber | None = None
     ethnicity: Ethnicity = "01"
     kind: Kind = "ordinary"
     core: bool = False
     joined_on: date
+
+
+class LookupIn(BaseModel):
+    """One number to look for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    citizen_number: CitizenNumber | None = None
+    phone: Phone | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.citizen_number is None) == (self.phone is None):
+            raise PydanticCustomError("one_of", "citizen_number or phone", {"vi": "Cần số định danh hoặc điện thoại"})
+        return self
 
 
 class MemberPatch(Birth):
@@ -65,6 +85,9 @@ class MemberPatch(Birth):
     group: UUID | None = None
     household: UUID | None = None
     name: Name | None = None
+    citizen_number: CitizenNumber | None = None
+    phone: Phone | None = None
+    card_number: CardNumber | None = None
     ethnicity: Ethnicity | None = None
     kind: Kind | None = None
     core: bool | None = None
@@ -91,6 +114,9 @@ class MemberOut(Shown):
     name: str | None = Field(json_schema_extra=PERSONAL)
     birth_date: date | None = Field(json_schema_extra=PERSONAL)
     birth_year: int | None
+    citizen_number: str | None = Field(None, description="Never in lists", json_schema_extra=PERSONAL)
+    phone: str | None = Field(None, description="Never in lists", json_schema_extra=PERSONAL)
+    card_number: str | None = Field(None, json_schema_extra=PERSONAL)
     ethnicity: str
     ethnicity_system: str = Field(description="The official list the code is of: 1979")
     kind: Kind
@@ -103,6 +129,7 @@ class MemberOut(Shown):
     erased_on: date | None = Field(None, description="Erased at her own request: there is nothing personal left")
     version: int
     recorded_at: datetime
+    warnings: list[FaultOut] = Field([], description="What a write recorded although it looks doubtful")
 
 
 class VerdictOut(BaseModel):
@@ -113,6 +140,7 @@ class VerdictOut(BaseModel):
     id: UUID | None = None
     version: int | None = None
     errors: list[FaultOut] = []
+    warnings: list[FaultOut] = []
 
 
 class BatchIn(BaseModel):
