@@ -60,9 +60,7 @@ class Stack:
         self.logs.mkdir(parents=True, exist_ok=True)
         for log in self.logs.glob("*.log"):
             log.replace(log.with_suffix(".log.before"))
-        if not self.webhook_key.exists():
-            self.webhook_key.touch(0o600)
-            self.webhook_key.write_bytes(base64.b64encode(secrets.token_bytes(32)))
+        self._make_webhook_key()
         self.say("PostgreSQL")
         self.postgres.start()
         self._create_databases()
@@ -167,6 +165,11 @@ class Stack:
             [sys.executable, "-m", f"services.{service}.main", job],
             log=self.logs / f"{name}.log", env=self.environment(service, ops_port, port), cwd=ROOT,
         )  # fmt: skip
+
+    def _make_webhook_key(self) -> None:
+        if not self.webhook_key.exists():
+            self.webhook_key.touch(0o600)
+            self.webhook_key.write_bytes(base64.b64encode(secrets.token_bytes(32)))
 
     def _start_issuer(self) -> None:
         key, log = self.folder / "issuer.pem", self.logs / "issuer.log"

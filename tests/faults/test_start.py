@@ -26,10 +26,11 @@ STANDS_ON = {name: API if name.endswith("api") else WORKER for name in NAMES}
 
 @pytest.fixture
 async def absent(folder: Path) -> AsyncIterator[Platform]:
-    """A stack of which nothing runs yet: its database engine was made and stopped again, so that passwords exist."""
+    """A stack of which nothing runs yet; its database engine was made and stopped again, so that secrets exist."""
     made = Stack(folder / f"absent-{uuid4()}", durable=False, settings={"RATE_PER_SECOND": "0"}, say=lambda _: None)
     await asyncio.to_thread(made.postgres.start)
     await asyncio.to_thread(made.postgres.stop)
+    made._make_webhook_key()
     yield Platform(made)
     await asyncio.to_thread(made.stop)
 
