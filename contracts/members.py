@@ -210,6 +210,7 @@ class MemberState(Data):
 
     ethnicity_system: Literal["1979", "2008"]
     birth_year: Annotated[int, Field(ge=1900, le=2100)] | None = None
+    merged_into: UUID | None = Field(None, description="The member whose record this one was a duplicate of")
     timeline: Annotated[list[MemberSpell], Ordered]
     roles: list[OfficerRole] = Field([])
     fees: list[Fee] = Field([])
@@ -254,12 +255,64 @@ class MemberErased(MemberState):
     TYPE: ClassVar[str] = "vn.danvan.members.member.erased.v1"
 
 
+class MemberTransferred(MemberState):
+    """A member moved to another branch, of her commune or of another."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.member.transferred.v1"
+
+
+class MemberRejoined(MemberState):
+    """A member who had left came back."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.member.rejoined.v1"
+
+
+class MemberMerged(MemberState):
+    """A member's record turned out to be another's duplicate: it counts nowhere any more, and never did."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.member.merged.v1"
+
+
+class MemberUnmerged(MemberState):
+    """A merge was wrong: the record is its own again."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.member.unmerged.v1"
+
+
+class TransferState(Data):
+    """A transfer of a member. It counts nowhere: the member's own timeline does, once it is accepted."""
+
+    member: UUID
+    from_unit: UnitCode
+    from_branch: UUID
+    to_unit: UnitCode
+    to_branch: UUID | None = Field(None, description="Until the receiving commune names one, there may be none")
+    effective_on: date
+    state: Literal["requested", "accepted", "refused", "withdrawn", "void", "cancelled"] = Field(
+        description="`void`: she left, moved or was merged before it was decided; `cancelled`: taken back afterwards"
+    )
+
+
+class TransferRequested(TransferState):
+    """A commune asked another to take a member over. The event's unit is the commune that is asked."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.transfer.requested.v1"
+
+
+class TransferSettled(TransferState):
+    """A transfer was accepted or refused (the event's unit is where she came from), or came to nothing otherwise (the
+    receiving one)."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.transfer.settled.v1"
+
+
 STATES: dict[str, type[Data]] = {
     "members.branch": BranchState,
     "members.group": GroupState,
     "members.population": PopulationState,
     "members.household": HouseholdState,
     "members.member": MemberState,
+    "members.transfer": TransferState,
 }
 EVENTS: tuple[type[Data], ...] = (
     BranchCreated,
@@ -278,4 +331,10 @@ EVENTS: tuple[type[Data], ...] = (
     MemberRolesChanged,
     MemberFeesChanged,
     MemberErased,
+    MemberTransferred,
+    MemberRejoined,
+    MemberMerged,
+    MemberUnmerged,
+    TransferRequested,
+    TransferSettled,
 )

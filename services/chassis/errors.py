@@ -3,6 +3,7 @@
 Problem
 ├── Unauthenticated 401    ├── NotFound 404    ├── Stale 412          ├── PreconditionRequired 428
 ├── Forbidden 403          ├── Conflict 409    ├── Unprocessable 422  ├── TooManyRequests 429
+├── Gone 410
 └── Unavailable 503 (not now: try again after `Retry-After` seconds)
 """
 
@@ -110,6 +111,12 @@ class Conflict(Problem):
     """The thing's state does not allow it."""
 
     status, slug = 409, "conflict"
+
+
+class Gone(Problem):
+    """It was here and is no longer; the problem says what took its place."""
+
+    status, slug = 410, "gone"
 
 
 class Stale(Problem):

@@ -13,7 +13,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -26,25 +26,27 @@ BATCH = 5_000
 IDLE_SECONDS = 0.025
 PULSE_SECONDS = 2.0
 CHORES_SECONDS = 5.0
+Chore = Callable[[db.Connection], Awaitable[None]]
+"""What a service has done every few seconds by one of its processes: small, and safe to do again."""
 
 
 class Refused(Exception):
     """Kafka will never take this event. Publishing stops here: skipping it would lose it."""
 
 
-async def run(settings: Settings, service: str) -> None:
+async def run(settings: Settings, service: str, *chores: Chore) -> None:
     """Publish the journal of `service` until SIGTERM. Raises Refused, and whatever is a bug."""
-    await worker.run(settings, lambda process: relay(process, settings, service))
+    await worker.run(settings, lambda process: relay(process, settings, service, *chores))
 
 
-async def relay(process: worker.Worker, settings: Settings, service: str) -> None:
+async def relay(process: worker.Worker, settings: Settings, service: str, *chores: Chore) -> None:
     """Stand by, lead, and again after every fault that waiting mends."""
     process.ready["database"] = False
     while not process.stopping.is_set():
         try:
             async with leader.session(settings, f"{service}-relay") as conn:
                 if await leader.elected(process, conn, LOCK, "relay_state"):
-                    await _lead(process, settings, service, conn)
+                    await _lead(process, settings, service, conn, chores)
         except db.NOT_NOW as error:
             await process.not_now("database", error)
         except kafka.NOT_NOW as error:
@@ -53,7 +55,9 @@ async def relay(process: worker.Worker, settings: Settings, service: str) -> Non
             telemetry.RELAY_LEADER.set(0)
 
 
-async def _lead(process: worker.Worker, settings: Settings, service: str, conn: db.Connection) -> None:
+async def _lead(
+    process: worker.Worker, settings: Settings, service: str, conn: db.Connection, chores: Sequence[Chore]
+) -> None:
     """Publish until told to stop or until a fault."""
     topic = kafka.topic_of(settings, service)
     await asyncio.to_thread(kafka.ensure_topic, settings, topic)
@@ -70,6 +74,8 @@ async def _lead(process: worker.Worker, settings: Settings, service: str, conn: 
             last = await _batch(process, conn, producer, topic, service, published)
             if started >= chores_at:
                 await _chores(conn, settings)
+                for chore in chores:
+                    await chore(conn)
                 chores_at = started + CHORES_SECONDS
             if last == published:
                 await process.pause(IDLE_SECONDS)

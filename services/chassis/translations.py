@@ -11,6 +11,7 @@ PHRASES = {
     405: "Phương thức không được phép",
     406: "Không thể đáp ứng định dạng",
     409: "Xung đột trạng thái",
+    410: "Không còn nữa",
     412: "Bản ghi đã thay đổi",
     413: "Yêu cầu quá lớn",
     415: "Định dạng không được hỗ trợ",

@@ -10,6 +10,9 @@ from contracts.members import HouseholdSpell, MemberSpell, Spell
 
 S = TypeVar("S", bound=Spell)
 JOINED = ("began", "resumed")
+PASSAGES = ("moved", "resumed", "ended")
+"""What somebody did, and can be taken back."""
+PLACE = ("unit", "branch", "group", "household")
 
 
 def at(timeline: Sequence[S], day: date) -> S | None:
@@ -45,17 +48,59 @@ def changed(timeline: Sequence[S], since: date, cause: str = "changed", **values
     A mere change on the day on which a spell begins is part of that spell.
     """
     first = nearest(timeline, since)
-    held = {name: getattr(first, name) for name in values}
     later = [spell for spell in timeline if spell.since > since]
     earlier = list(timeline[: len(timeline) - len(later)])
     fresh = first.model_copy(update={"since": since, "cause": cause, **values})
     if cause == "changed" and earlier and earlier[-1].since == since:
         fresh = earlier.pop().model_copy(update=values)
-    found, carried = [*earlier, fresh], dict(values)
+    return [*earlier, fresh, *_carried(later, first, values)]
+
+
+def without(timeline: Sequence[S], number: int) -> list[S]:
+    """The same as if the spell `number` (not the first) had never begun."""
+    before, gone = timeline[number - 1 : number + 1]
+    values = before.model_dump(exclude={"since", "cause"})
+    return [*timeline[:number], *_carried(timeline[number + 1 :], gone, values)]
+
+
+def _carried(later: Sequence[S], held: S, values: Mapping[str, Any]) -> Iterator[S]:
+    """Later spells with these values instead of those `held`, each until one says otherwise.
+
+    Who moves or comes back says where to: her place is not carried on from before.
+    """
     for spell in later:
-        carried = {name: value for name, value in carried.items() if getattr(spell, name) == held[name]}
-        found.append(spell.model_copy(update=carried))
-    return found
+        values = {
+            name: value
+            for name, value in values.items()
+            if getattr(spell, name) == getattr(held, name) and (name not in PLACE or spell.cause not in PASSAGES[:2])
+        }
+        yield spell.model_copy(update=values)
+
+
+def stays(timeline: Sequence[MemberSpell], day: date) -> bool:
+    """Whether nothing is known of another place after a day."""
+    places = {tuple(getattr(s, name) for name in PLACE) for s in timeline if s.since > day}
+    return places <= {tuple(getattr(nearest(timeline, day), name) for name in PLACE)}
+
+
+def taken_over(timeline: Sequence[MemberSpell], other: Sequence[MemberSpell]) -> list[MemberSpell]:
+    """The membership with that of another record for the days before it."""
+    first = timeline[0]
+    earlier = [spell for spell in other if spell.since < first.since]
+    if not earlier:
+        return list(timeline)
+    last = earlier[-1]
+    cause = "resumed" if last.status != "active" else "changed" if last.branch == first.branch else "moved"
+    return compact([*earlier, first.model_copy(update={"cause": cause}), *timeline[1:]])
+
+
+def given_back(timeline: Sequence[MemberSpell], since: date) -> list[MemberSpell]:
+    """The membership from a day on, as if it had begun then."""
+    later = [spell for spell in timeline if spell.since >= since]
+    first = at(timeline, since)
+    if first is not None and (not later or later[0].since > since):
+        later.insert(0, first.model_copy(update={"since": since}))
+    return [spell.model_copy(update={"cause": "began"}) if n == 0 else spell for n, spell in enumerate(later)]
 
 
 def moved_start(timeline: Sequence[S], place: int, since: date) -> list[S]:

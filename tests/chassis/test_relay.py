@@ -13,7 +13,7 @@ import pytest
 from contracts.catalog import EVENTS, read
 from deploy.dev.engines import Kafka
 from services.chassis import worker
-from services.chassis.db import Single
+from services.chassis.db import Connection, Single
 from services.chassis.relay import Refused, relay
 from services.chassis.settings import Settings
 from tests.chassis import bus
@@ -93,6 +93,21 @@ async def test_a_backlog_is_published_once_in_journal_order(settings: Settings, 
     assert all([version for _, version in found] == [1, 2, 3] for found in places.values())
     assert all(len({partition for partition, _ in found}) == 1 for found in places.values())
     assert len({found[0][0] for found in places.values()}) > 1
+
+
+async def test_the_leader_does_its_services_chores(settings: Settings, conn: Single) -> None:
+    """On the session that leads, after what waits is published."""
+    done: list[int] = []
+
+    async def chore(session: Connection) -> None:
+        done.append(await session.fetchval("select published from relay_state"))
+        process.stopping.set()
+
+    process = worker.Worker()
+    await bus.write(conn, uuid4(), 1)
+    leading = asyncio.create_task(relay(process, settings, "members", chore))
+    await leading
+    assert done == [1]
 
 
 async def test_writers_at_once_leave_no_hole(settings: Settings, conn: Single, start: Relay) -> None:

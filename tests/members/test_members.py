@@ -6,25 +6,11 @@ from typing import Any
 
 import asyncpg
 import httpx
-import pytest
 
 from contracts.catalog import EVENTS
 from services.chassis.clock import today
 from tests.builders import BA_CHE, branch, household, joining, made, member
-from tests.conftest import Api, Database
 from tests.issuer import Issuer
-
-
-@pytest.fixture
-async def url(database: Database) -> str:
-    """A fresh members database."""
-    return await database("members")
-
-
-@pytest.fixture
-async def members(api: Api, url: str) -> httpx.AsyncClient:
-    """A provincial caller of the members service."""
-    return await api("members", url)
 
 
 async def journal(url: str) -> list[dict[str, Any]]:

@@ -4,25 +4,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import httpx
-import pytest
 
 from services.chassis.clock import today
 from tests.builders import BA_CHE, branch, joining, made, member
-from tests.conftest import Api, Database
 from tests.issuer import Issuer
 from tests.members.test_members import journal, pointers
-
-
-@pytest.fixture
-async def url(database: Database) -> str:
-    """A fresh members database."""
-    return await database("members")
-
-
-@pytest.fixture
-async def members(api: Api, url: str) -> httpx.AsyncClient:
-    """A provincial caller of the members service."""
-    return await api("members", url)
 
 
 async def group(members: httpx.AsyncClient, khu: dict[str, Any], name: str = "Tổ 1", **fields: Any) -> dict[str, Any]:

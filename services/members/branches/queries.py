@@ -54,7 +54,20 @@ async def find(
 
 
 async def has_active_members(conn: Connection, branch_id: UUID) -> bool:
-    """Whether anybody is an active member of the branch."""
+    """Whether anybody is an active member of the branch, or is to be; from now on nobody can become one.
+
+    The lock is asked for first, so that whoever was just being placed in the branch is seen.
+    """
+    await conn.execute("select from branch where id = $1 for update", branch_id)
     return bool(
-        await conn.fetchval("select exists (select from member where branch = $1 and status = 'active')", branch_id)
+        await conn.fetchval(
+            """
+            select exists (select from member where branch = $1::uuid and status = 'active')
+                or exists (
+                    select from member, json_array_elements(timeline) as spell
+                    where due_on is not null and (spell ->> 'since')::date >= due_on
+                      and spell ->> 'branch' = $1::text and spell ->> 'status' = 'active')
+            """,
+            branch_id,
+        )
     )

@@ -69,13 +69,22 @@ async def _empty_homes(conn: Connection, homes: list[UUID]) -> list[UUID]:
 
 
 async def _free_text(conn: Connection, member_id: UUID) -> list[str]:
-    """Forget what was written about her in words: evidence, details, reasons. Which of them there were."""
+    """Forget what was written about her in words, and duplicates merged into her record. Which there were."""
     statements = {
         "consent.evidence": "update consent_entry set evidence = null where member = $1 and evidence is not null",
         "request.detail": "update subject_request set detail = null where member = $1 and detail is not null",
         "request.reason": """
             update subject_request_step set reason = null where reason is not null
                 and request in (select id from subject_request where member = $1)
+        """,
+        "transfer.reason": """
+            update transfer set reason = null, refusal_reason = null
+            where member = $1 and (reason is not null or refusal_reason is not null)
+        """,
+        "duplicate": """
+            with gone as (delete from merge where survivor = $1 returning duplicate)
+            update member set name = null, name_folded = '', birth_date = null, erased_on = erased.erased_on
+            from gone, member as erased where member.id = gone.duplicate and erased.id = $1
         """,
     }
     return [name for name, sql in statements.items() if await conn.execute(sql, member_id) != "UPDATE 0"]

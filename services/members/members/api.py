@@ -1,9 +1,11 @@
 """HTTP door of members."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
+from pydantic import AwareDatetime
 
 from services.chassis.auth import Caller, needs
 from services.chassis.context import context
@@ -18,7 +20,6 @@ from services.members.members import commands, queries
 from services.members.members.schemas import (
     BatchIn,
     BatchOut,
-    DepartureIn,
     LookupIn,
     MemberIn,
     MemberOut,
@@ -85,11 +86,17 @@ async def look_members_up(
 
 @router.get("/{member_id}")
 async def read_member(
-    member_id: UUID, conn: Recorded, caller: Reader, viewer: Viewing, vault: Vaulted, response: Response
+    member_id: UUID,
+    conn: Recorded,
+    caller: Reader,
+    viewer: Viewing,
+    vault: Vaulted,
+    response: Response,
+    on: Annotated[date | None, Query(description="As she was on a day; default today")] = None,
+    known_at: Annotated[AwareDatetime | None, Query(description="As was known then; default now")] = None,
 ) -> MemberOut:
-    """One member."""
-    found = (await queries.record(conn, caller.reach, member_id)).opened(vault)
-    (member,) = await show(conn, viewer, [found])
+    """One member. 410 if the record was merged into another's, which `merged_into` names."""
+    (member,) = await show(conn, viewer, [await queries.get(conn, caller.reach, member_id, on, known_at, vault)])
     etag(response, member.version)
     return member
 
@@ -106,15 +113,5 @@ async def correct_member(
 ) -> MemberOut:
     """Correct what was recorded wrongly, or record what has changed since `effective_on`."""
     member = await commands.correct(conn, caller.reach, member_id, version, body, vault, context().language)
-    etag(response, member.version)
-    return member.masked()
-
-
-@router.post("/{member_id}/departure", openapi_extra=IDEMPOTENT)
-async def leave(
-    member_id: UUID, body: DepartureIn, version: IfMatch, conn: Writing, caller: Writer, response: Response
-) -> MemberOut:
-    """End a membership."""
-    member = await commands.leave(conn, caller.reach, member_id, version, body)
     etag(response, member.version)
     return member.masked()

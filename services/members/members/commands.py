@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from contracts import ethnicities
-from contracts.members import HouseholdSpell, MemberCorrected, MemberEnrolled, MemberLeft, MemberSpell, MemberState
+from contracts.members import HouseholdSpell, MemberCorrected, MemberEnrolled, MemberSpell, MemberState
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection, UniqueViolation
@@ -22,7 +22,6 @@ from services.members.members.record import COLUMNS, INSERT, UPDATE, Member
 from services.members.members.schemas import (
     BatchIn,
     BatchOut,
-    DepartureIn,
     MemberIn,
     MemberOut,
     MemberPatch,
@@ -164,20 +163,6 @@ def _corrected(
     return spells, faults
 
 
-async def leave(conn: Connection, reach: Reach, member_id: UUID, version: int, body: DepartureIn) -> MemberOut:
-    """End a membership. 409 if it has ended already, 422 before it began, before she moved, or too far ahead."""
-    before = await at_version(conn, reach, member_id, version)
-    now = before.on(max(body.left_on, today()))
-    if now.status != "active":
-        raise Conflict(Text("Hội viên đã rời Hội", "The member has left already"), slug="member-left")
-    moved = max(spell.since for spell in before.timeline if spell.cause != "changed")
-    if not moved <= body.left_on <= today() + AHEAD:
-        raise invalid("/left_on", "outside", "Ngoài thời gian là hội viên ở đây", "Outside the time of membership here")
-    status = "deceased" if body.reason == "deceased" else "left"
-    spells = timeline.changed(before.timeline, body.left_on, "ended", status=status, leaving_reason=body.reason)
-    return await update(conn, before.next(timeline.compact(spells)), MemberLeft, body.left_on)
-
-
 async def at_version(conn: Connection, reach: Reach, member_id: UUID, version: int) -> Member:
     """The member a change is made to: 404 outside `reach`, 412 if she is no longer at `version`."""
     member = await queries.record(conn, reach, member_id)
@@ -191,6 +176,15 @@ async def update(conn: Connection, member: Member, event: type[MemberState], sin
     if not await journal.record(conn, member.fact(event, since), UPDATE, *member.row(), member.version - 1):
         raise Stale
     return member.on(today())
+
+
+async def sweep(conn: Connection, day: date | None = None) -> None:
+    """Bring what lists show to a day (today) where a change recorded ahead has come: nothing new, so no event.
+
+    A member written meanwhile is left alone, as her writer has done it.
+    """
+    day = day or today()
+    await conn.executemany(UPDATE, [(*member.row(day), member.version) for member in await queries.due(conn, day)])
 
 
 async def take_poverty_status(conn: Connection, household: UUID, home: Sequence[HouseholdSpell], since: date) -> None:
@@ -236,16 +230,7 @@ def _spoken(faults: Sequence[Fault], language: str) -> list[FaultOut]:
 
 def _faults(body: MemberIn | MemberOut, places: Places) -> list[Fault]:
     """Every rule of domain that the row breaks."""
-    branch, home = places.branches.get(body.branch), places.homes.get(body.household) if body.household else None
-    found = []
-    if branch is None:
-        found.append(Fault("/branch", "unknown", Text("Không có chi hội này", "There is no such branch")))
-    elif branch["closed_on"] is not None and isinstance(body, MemberIn):
-        found.append(Fault("/branch", "closed", Text("Chi hội đã đóng", "The branch is closed")))
-    if body.household and home is None:
-        found.append(Fault("/household", "unknown", Text("Không có hộ này", "There is no such household")))
-    elif home and branch and home[-1].unit != branch["unit"]:
-        found.append(Fault("/household", "elsewhere", Text("Hộ ở xã, phường khác", "In another commune")))
+    found = unplaced(places, body.branch, body.household, still=isinstance(body, MemberOut))
     if body.group and (places.groups.get(body.group) or {"branch": None})["branch"] != body.branch:
         text = Text("Chi hội không có tổ đang hoạt động này", "The branch has no such open group")
         found.append(Fault("/group", "unknown", text))
@@ -264,6 +249,23 @@ def _doubts(body: MemberIn | MemberOut) -> list[Fault]:
 
 def _given(place: UUID | None) -> list[UUID]:
     return [place] if place else []
+
+
+def unplaced(
+    places: Places, branch: UUID, household: UUID | None, pointer: str = "/branch", *, still: bool = False
+) -> list[Fault]:
+    """Why nobody can be a member of the branch, at `pointer`, and the household; `still`, if she is one already."""
+    there, home = places.branches.get(branch), places.homes.get(household) if household else None
+    found = []
+    if there is None:
+        found.append(Fault(pointer, "unknown", Text("Không có chi hội này", "There is no such branch")))
+    elif there["closed_on"] is not None and not still:
+        found.append(Fault(pointer, "closed", Text("Chi hội đã đóng", "The branch is closed")))
+    if household and home is None:
+        found.append(Fault("/household", "unknown", Text("Không có hộ này", "There is no such household")))
+    elif home and there and home[-1].unit != there["unit"]:
+        found.append(Fault("/household", "elsewhere", Text("Hộ ở xã, phường khác", "In another commune")))
+    return found
 
 
 def _enrolled(body: MemberIn, places: Places, vault: Vault | None) -> Member:

@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from contracts.members import HouseholdSpell
-from services.chassis.clock import today
+from contracts.members import HouseholdSpell, MemberState
 from services.chassis.db import Connection, Row
-from services.chassis.errors import NotFound
+from services.chassis.errors import Gone, NotFound, Text
 from services.chassis.paging import Page, after, fold, page_of
 from services.chassis.reach import Reach
 from services.chassis.vault import Vault
@@ -39,20 +38,58 @@ async def record(conn: Connection, reach: Reach, member_id: UUID) -> Member:
     row = await conn.fetchrow("select * from member where id = $1", member_id)
     if row is None or not reach.covers(row["unit"], row["branch"]):
         raise NotFound
+    if row["status"] == "merged":
+        raise _gone(await survivor(conn, reach, member_id))
     return Member.of(row)
 
 
+async def lock(conn: Connection, *ids: UUID) -> None:
+    """Lock members until the transaction ends: what is read of them from now on stays true."""
+    await conn.execute("select from member where id = any($1) order by id for update", ids)
+
+
+async def survivor(conn: Connection, reach: Reach, member_id: UUID) -> UUID | None:
+    """The member inside `reach` whose record this one was merged into."""
+    row = await conn.fetchrow(
+        "select id, unit, branch from merge join member on id = survivor where duplicate = $1", member_id
+    )
+    return row["id"] if row and reach.covers(row["unit"], row["branch"]) else None
+
+
+def _gone(survivor: UUID | None) -> Gone:
+    return Gone(
+        Text("Bản ghi đã được gộp vào bản ghi khác", "The record was merged into another's"),
+        slug="member-merged",
+        headers={"link": f'</v1/members/{survivor}>; rel="successor-version"'} if survivor else None,
+        merged_into=survivor,
+    )
+
+
+async def due(conn: Connection, day: date, limit: int = 1_000) -> list[Member]:
+    """Members of whom something begins by a day that the columns of `member` do not say yet."""
+    rows = await conn.fetch("select * from member where due_on <= $1 order by id limit $2", day, limit)
+    return [Member.of(row) for row in rows]
+
+
 async def of_household(conn: Connection, household: UUID) -> list[Member]:
-    """The members in a household, their rows locked until the transaction ends."""
-    rows = await conn.fetch("select * from member where household = $1 order by id for update", household)
+    """The members who are, were or will be in a household, their rows locked until the transaction ends."""
+    rows = await conn.fetch(
+        """
+        select * from member
+        where household = $1 or json_array_length(timeline) > 1 and homes(timeline) @> array[$1::uuid]
+        order by id for update
+        """,
+        household,
+    )
     return [Member.of(row) for row in rows]
 
 
 async def locked(conn: Connection, reach: Reach, ids: Collection[UUID]) -> list[Member]:
-    """These members inside `reach`, their rows locked until the transaction ends."""
+    """Those of these members that are inside `reach` and not merged, their rows locked until the transaction ends."""
     rows = await conn.fetch(
         """
-        select * from member where id = any($1) and unit = any($2) and ($3::uuid is null or branch = $3)
+        select * from member
+        where id = any($1) and unit = any($2) and ($3::uuid is null or branch = $3) and status <> 'merged'
         order by id for update
         """,
         list(ids),
@@ -62,9 +99,41 @@ async def locked(conn: Connection, reach: Reach, ids: Collection[UUID]) -> list[
     return [Member.of(row) for row in rows]
 
 
-async def get(conn: Connection, reach: Reach, member_id: UUID, on: date | None = None) -> MemberOut:
-    """One member inside `reach` as of a day (today by default), or 404."""
-    return (await record(conn, reach, member_id)).on(on or today())
+async def get(
+    conn: Connection,
+    reach: Reach,
+    member_id: UUID,
+    on: date | None = None,
+    known_at: datetime | None = None,
+    vault: Vault | None = None,
+) -> MemberOut:
+    """One member inside `reach` as of a day (today by default), or 404; 404 too if she was none by then."""
+    member = await known(conn, reach, member_id, known_at) if known_at else await record(conn, reach, member_id)
+    if on and on < member.timeline[0].since:
+        raise NotFound
+    return member.opened(vault, on)
+
+
+async def known(conn: Connection, reach: Reach, member_id: UUID, known_at: datetime) -> Member:
+    """One member inside `reach` as the journal knew her at a time (names are not in it: as they are now), or 404."""
+    row = await conn.fetchrow(
+        """
+        select member.*, past.version as past_version, past.recorded_at as past_at, past.data
+        from member, lateral (
+            select version, recorded_at, data from journal where subject = member.id and recorded_at <= $2
+            order by version desc limit 1) as past
+        where member.id = $1
+        """,
+        member_id,
+        known_at,
+    )
+    if row is None or not reach.covers(row["unit"], row["branch"]):
+        raise NotFound
+    state = MemberState.model_validate_json(row["data"], extra="ignore")
+    if not state.timeline:
+        raise _gone(state.merged_into)
+    news = {"version": row["past_version"], "recorded_at": row["past_at"]}
+    return Member.of(row).model_copy(update={"timeline": state.timeline, "birth_year": state.birth_year, **news})
 
 
 async def find(
@@ -85,6 +154,7 @@ async def find(
         select * from member
         where unit = any($1)
           and ($2::uuid is null or branch = $2)
+          and status <> 'merged'
           and ($3::text is null or status = $3)
           and ($4::text is null or to_tsvector('simple', name_folded) @@ to_tsquery('simple', $4))
           and ($5::text is null or (unit, id) > ($5, $6::uuid))
@@ -115,7 +185,8 @@ async def with_number(conn: Connection, reach: Reach, body: LookupIn, vault: Vau
     rows = await conn.fetch(
         """
         select * from member
-        where (citizen_index = $1 or phone_index = $2) and unit = any($3) and ($4::uuid is null or branch = $4)
+        where (citizen_index = $1 or phone_index = $2) and status <> 'merged'
+          and unit = any($3) and ($4::uuid is null or branch = $4)
         order by id limit 100
         """,
         vault.index(body.citizen_number, "citizen_number") if body.citizen_number else None,

@@ -75,9 +75,9 @@ class Member(BaseModel):
             left_on=left,
         )
 
-    def opened(self, vault: Vault | None) -> MemberOut:
-        """As the door shows it today, with the numbers opened."""
-        shown = self.on(today())
+    def opened(self, vault: Vault | None, day: date | None = None) -> MemberOut:
+        """As the door shows it as of a day (today by default), with the numbers opened."""
+        shown = self.on(day or today())
         if vault is None:
             return shown
         numbers = {"citizen_number": self.citizen_sealed, "phone": self.phone_sealed}
@@ -85,9 +85,9 @@ class Member(BaseModel):
             update={name: vault.open(sealed, f"{self.id}:{name}") for name, sealed in numbers.items() if sealed}
         )
 
-    def row(self) -> tuple[Any, ...]:
-        """Its values in the order of COLUMNS."""
-        now = today()
+    def row(self, day: date | None = None) -> tuple[Any, ...]:
+        """Its values in the order of COLUMNS, as of a day (today by default)."""
+        now = day or today()
         values = self.on(now).model_dump() | {
             **{name: getattr(self, name) for name in SEALED},
             "name_folded": fold(self.name or ""),

@@ -95,15 +95,6 @@ class MemberPatch(Birth):
     effective_on: date | None = None
 
 
-class DepartureIn(BaseModel):
-    """When and why a member leaves; `deceased` is a reason of its own."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    left_on: date
-    reason: LeavingReason
-
-
 class MemberOut(Shown):
     """A member. Fields marked `x-personal` are null but in a GET by a caller with `members:personal` and a Purpose."""
 

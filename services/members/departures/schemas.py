@@ -1,0 +1,29 @@
+"""Leaving and coming back at the door."""
+
+from datetime import date
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from services.members.members.schemas import Kind, LeavingReason
+
+
+class DepartureIn(BaseModel):
+    """When and why a member leaves; `deceased` is a reason of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    left_on: date
+    reason: LeavingReason
+
+
+class RejoinIn(BaseModel):
+    """When and where a member who had left comes back; kind and core stay as they were unless given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    branch: UUID
+    household: UUID | None = None
+    joined_on: date
+    kind: Kind | None = None
+    core: bool | None = None
