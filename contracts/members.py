@@ -72,6 +72,12 @@ class BranchClosed(BranchState):
     TYPE: ClassVar[str] = "vn.danvan.members.branch.closed.v1"
 
 
+class BranchReorganised(BranchState):
+    """A branch was carried to other units by a reorganisation, or back by its reversal."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.branch.reorganised.v1"
+
+
 class HouseholdSpell(Spell):
     """A household in one branch, with its poverty status and the year and standard that it is of."""
 
@@ -107,6 +113,12 @@ class HouseholdStatusSet(HouseholdState):
     TYPE: ClassVar[str] = "vn.danvan.members.household.status_set.v1"
 
 
+class HouseholdReorganised(HouseholdState):
+    """A household was carried to other units by a reorganisation, or back by its reversal."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.household.reorganised.v1"
+
+
 class GroupSpell(Spell):
     """A group in one branch, open or closed."""
 
@@ -136,6 +148,12 @@ class GroupClosed(GroupState):
     """A group closed."""
 
     TYPE: ClassVar[str] = "vn.danvan.members.group.closed.v1"
+
+
+class GroupReorganised(GroupState):
+    """A group was carried to other units by a reorganisation, or back by its reversal."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.group.reorganised.v1"
 
 
 class PopulationSpell(Spell):
@@ -306,6 +324,12 @@ class TransferSettled(TransferState):
     TYPE: ClassVar[str] = "vn.danvan.members.transfer.settled.v1"
 
 
+class MemberReorganised(MemberState):
+    """A member was carried to other units by a reorganisation, or back by its reversal."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.member.reorganised.v1"
+
+
 STATES: dict[str, type[Data]] = {
     "members.branch": BranchState,
     "members.group": GroupState,
@@ -318,12 +342,15 @@ EVENTS: tuple[type[Data], ...] = (
     BranchCreated,
     BranchCorrected,
     BranchClosed,
+    BranchReorganised,
     HouseholdCreated,
     HouseholdCorrected,
     HouseholdStatusSet,
+    HouseholdReorganised,
     GroupCreated,
     GroupCorrected,
     GroupClosed,
+    GroupReorganised,
     PopulationDeclared,
     MemberEnrolled,
     MemberCorrected,
@@ -337,4 +364,5 @@ EVENTS: tuple[type[Data], ...] = (
     MemberUnmerged,
     TransferRequested,
     TransferSettled,
+    MemberReorganised,
 )

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
 ALL_SCOPES = (
-    "members:read members:write members:personal members:privacy "
+    "members:read members:write members:personal members:privacy members:reorganise "
     "loans:read loans:write reporting:read reporting:operate events:subscribe"
 )
 

@@ -1,7 +1,8 @@
 """Administrative units: those in force since 2025-07-01, those before, and what became what.
 
 Source: Decision 19/2025/QĐ-TTg. A code alone does not name a unit: 21 codes of Quảng Ninh alone were given again to
-another unit, so the key is (code, valid_from).
+another unit. What names a unit for good is its key: its code, and of a unit no longer in force `code@last-day`
+(`06688@2025-06-30` was Hồng Hải, `06688` is Hạ Long ward).
 """
 
 import csv
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 REFORM = date(2025, 7, 1)
+LAST_BEFORE = REFORM - timedelta(days=1)
 PROVINCE_DIGITS = 2
 ALIASES = {"06978": "06970"}
 """Codes another official list gives to a unit: Ba Chẽ is 06970 here, 06978 there."""
@@ -27,6 +29,11 @@ class Unit(NamedTuple):
     parent: str | None
     valid_from: date | None
     valid_to: date | None
+
+    @property
+    def key(self) -> str:
+        """What names it for good."""
+        return self.code if self.valid_to is None else f"{self.code}@{self.valid_to}"
 
 
 class Lineage(NamedTuple):
@@ -78,10 +85,19 @@ def _children() -> dict[str, tuple[Unit, ...]]:
     return {parent: tuple(units) for parent, units in found.items()}
 
 
+@cache
+def known() -> dict[str, Unit]:
+    """Every unit, in force or before, by key."""
+    unlisted = (pair.legacy for pairs in _lineage()[0].values() for pair in pairs)
+    return {unit.key: unit for units in (unlisted, legacy().values(), current().values()) for unit in units}
+
+
 def find(code: str, on: date | None = None) -> Unit | None:
-    """The unit a code named on a day (default: names now), aliases included; None if it named none."""
-    known = legacy() if on is not None and on < REFORM and len(code) != PROVINCE_DIGITS else current()
-    return known.get(code) or known.get(ALIASES.get(code, ""))
+    """The unit a code named on a day (default: names now), or a key names; aliases included; None if there is none."""
+    code, at, last = code.partition("@")
+    if not at and on is not None and on < REFORM and len(code) != PROVINCE_DIGITS:
+        at, last = "@", str(LAST_BEFORE)
+    return known().get(code + at + last) or known().get(ALIASES.get(code, "") + at + last)
 
 
 def children(code: str) -> tuple[Unit, ...]:
@@ -90,18 +106,35 @@ def children(code: str) -> tuple[Unit, ...]:
 
 
 @cache
-def subtree(code: str) -> frozenset[str]:
-    """The code itself and all below it; empty for an unknown code."""
-    if code not in current():
-        return frozenset()
-    return frozenset({code, *(unit.code for unit in children(code))})
+def former(province: str) -> tuple[Unit, ...]:
+    """The commune-level units of before that lay in what is the province now, by code."""
+    return tuple(unit for key, unit in sorted(known().items()) if unit.valid_to and _province(key) == province)
 
 
 @cache
-def province_of(code: str) -> str:
-    """The province a unit in force lies in; a province lies in itself. KeyError for an unknown code."""
-    unit = current()[code]
-    return unit.parent or unit.code
+def subtree(code: str) -> frozenset[str]:
+    """Keys of the unit in force itself, all below it, and of a province those of before; empty for an unknown code."""
+    if code not in current():
+        return frozenset()
+    return frozenset({code, *(unit.key for unit in (*children(code), *former(code)))})
+
+
+def province_of(key: str) -> str:
+    """The province of today a unit lies or lay in; a province lies in itself. KeyError for an unknown key."""
+    province = _province(key)
+    if province is None:
+        raise KeyError(key)
+    return province
+
+
+@cache
+def _province(key: str) -> str | None:
+    unit = known().get(key)
+    if unit is None or unit.valid_to is None:
+        return unit and (unit.parent or unit.code)
+    return next(
+        (pair.successor.parent for pair in successors(unit.code)), unit.parent if unit.parent in current() else None
+    )
 
 
 @cache
@@ -122,11 +155,11 @@ def _lineage() -> tuple[dict[str, tuple[Lineage, ...]], dict[str, tuple[Lineage,
 
 def _unlisted(code: str, successor: Unit) -> Unit:
     """A unit of before that the lineage names and the list of units does not (10 codes): its name is not known."""
-    return Unit(code, "", "", successor.parent, None, REFORM - timedelta(days=1))
+    return Unit(code, "", "", successor.parent, None, LAST_BEFORE)
 
 
 def successors(legacy_code: str) -> tuple[Lineage, ...]:
-    """What a unit of before became; more than one if it was split, none for the codes without a successor row."""
+    """What a unit of before, by its code, became: several if it was split, none for codes without a successor row."""
     return _lineage()[0].get(legacy_code, ())
 
 

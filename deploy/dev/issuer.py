@@ -27,8 +27,8 @@ AUDIENCE = "danvan"
 LIFETIME = 12 * 3600
 SECRET = "demo"  # noqa: S105 - of every demo client; this issuer guards nothing
 EVERYTHING = (
-    "members:read members:write members:personal loans:read loans:write reporting:read reporting:operate"
-    " events:subscribe"
+    "members:read members:write members:personal members:reorganise loans:read loans:write reporting:read"
+    " reporting:operate events:subscribe"
 )
 PRIVACY = "members:read members:write members:personal members:privacy"
 CLIENTS = {  # client → unit whose subtree it reaches, scopes

@@ -26,6 +26,7 @@ class Fact(NamedTuple):
     branch: UUID | None
 
 
+COLUMNS = ("id", "type", "subject", "version", "occurred_on", "unit", "branch", "data", "actor", "traceparent")
 APPEND = """
 insert into journal (id, type, subject, version, occurred_on, unit, branch, data, actor, traceparent)
 select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::date[], $6::text[], $7::uuid[], $8::json[],
@@ -75,6 +76,11 @@ async def append(conn: Connection, *facts: Fact) -> None:
     if facts:
         await conn.execute(APPEND, *map(list, zip(*map(_row, facts), strict=True)))
         _announce(facts)
+
+
+async def copy(conn: Connection, facts: Sequence[Fact]) -> None:
+    """As `append`, for thousands: by COPY, and too many for the answer's Journal-Position header."""
+    await conn.copy_records_to_table("journal", records=[_row(fact) for fact in facts], columns=COLUMNS)
 
 
 async def record(conn: Connection, fact: Fact, change: str, *args: Any) -> bool:

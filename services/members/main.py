@@ -21,6 +21,7 @@ from services.members.members import api as members
 from services.members.members.commands import reseal, sweep
 from services.members.merges import api as merges
 from services.members.populations import api as populations
+from services.members.reorganisations import api as reorganisations
 from services.members.roles import api as roles
 from services.members.subject_requests import api as subject_requests
 from services.members.transfers import api as transfers
@@ -32,7 +33,7 @@ SERVICE = Service(
         *(members.router, households.router, branches.router, groups.router, units.router, populations.router),
         *(departures.router, transfers.router, transfers.of_member, merges.router, history.router, duplicates.router),
         *(roles.router, roles.of_member, fees.router, fees.of_member, consents.catalogue, consents.of_member),
-        *(access_log.router, subject_requests.router, erasures.of_member, exports.of_member),
+        *(access_log.router, subject_requests.router, erasures.of_member, exports.of_member, reorganisations.router),
         *(feed_router("members"), webhook_router("members")),
     ],
     migrations=Path(__file__).parent / "migrations",

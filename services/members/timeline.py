@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Any, TypeVar
 from uuid import UUID
 
-from contracts.members import HouseholdSpell, MemberSpell, Spell
+from contracts.members import BranchSpell, GroupSpell, HouseholdSpell, MemberSpell, Spell
 
 S = TypeVar("S", bound=Spell)
+P = TypeVar("P", GroupSpell, HouseholdSpell, MemberSpell)
 JOINED = ("began", "resumed")
 PASSAGES = ("moved", "resumed", "ended")
 """What somebody did, and can be taken back."""
@@ -106,6 +107,44 @@ def given_back(timeline: Sequence[MemberSpell], since: date) -> list[MemberSpell
 def moved_start(timeline: Sequence[S], place: int, since: date) -> list[S]:
     """The spell at `place` began on another day."""
     return [spell.model_copy(update={"since": since}) if n == place else spell for n, spell in enumerate(timeline)]
+
+
+def carried(timeline: Sequence[S], since: date, of: Mapping[str, Any], **values: Any) -> list[S]:
+    """What is `of` these values on a day and later is carried over to others: by a reorganisation of that day."""
+
+    def goes(spell: S) -> bool:
+        return all(getattr(spell, name) == value for name, value in of.items())
+
+    found: list[S] = []
+    for spell, until in spans(timeline):
+        if not goes(spell) or spell.since < since >= until:
+            found.append(spell)
+        elif spell.since >= since:
+            found.append(spell.model_copy(update=values))
+        else:
+            found += [spell, spell.model_copy(update={"since": since, "cause": "reorganised", **values})]
+    return found
+
+
+def placed(timeline: Sequence[P], branches: Mapping[UUID, Sequence[BranchSpell]]) -> list[P]:
+    """The same in the units where these branches were at the time: who stays in a branch goes where it is carried."""
+    found: list[P] = []
+    for spell, until in spans(timeline):
+        there = branches.get(spell.branch)
+        if there is None:
+            found.append(spell)
+            continue
+        found.append(spell.model_copy(update={"unit": nearest(there, spell.since).unit}))
+        for move in there:
+            if spell.since < move.since < until and move.unit != found[-1].unit:
+                news = {"since": move.since, "cause": "reorganised", "unit": move.unit}
+                found.append(spell.model_copy(update=news))
+    return found
+
+
+def uncarried(timeline: Sequence[S], place: int, since: date) -> list[S]:
+    """The same without what reorganisations did between the spell at `place` and the day it will begin on instead."""
+    return [s for n, s in enumerate(timeline) if not (n > place and s.cause == "reorganised" and s.since <= since)]
 
 
 def joined(timeline: Sequence[MemberSpell], day: date) -> int:

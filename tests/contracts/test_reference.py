@@ -74,8 +74,28 @@ def test_aliases_and_unknown_codes() -> None:
 def test_every_commune_lies_in_one_subtree() -> None:
     """The provinces' subtrees partition the country."""
     subtrees = [units.subtree(unit.code) for unit in units.current().values() if unit.parent is None]
-    assert sum(map(len, subtrees)) == len(frozenset().union(*subtrees)) == 34 + 3321
+    homeless = [key for key, unit in units.known().items() if unit.valid_to and not any(key in s for s in subtrees)]
+    assert len(homeless) == 1
+    assert sum(map(len, subtrees)) == len(frozenset().union(*subtrees)) == 34 + 3321 + 10_051 + 10 - len(homeless)
     assert {units.province_of(code) for code in units.subtree(QUANG_NINH)} == {QUANG_NINH}
+    assert len(units.subtree(QUANG_NINH)) == 1 + 54 + 171
+    for key in (*homeless, "99999"):
+        with pytest.raises(KeyError, match=key):
+            units.province_of(key)
+
+
+def test_a_key_names_a_unit_for_good() -> None:
+    """06688@2025-06-30 is Hồng Hải whenever it is asked for; a code with a day names the same; aliases too."""
+    old = units.find("06688", date(2024, 1, 1))
+    assert old is not None
+    assert (old.key, old.name) == ("06688@2025-06-30", "Phường Hồng Hải")
+    assert units.find(old.key) == units.find(old.key, date(2026, 1, 1)) == old
+    assert units.find("06978@2025-06-30") == units.find("06970", date(2025, 6, 30))
+    assert units.find("06688@2024-06-30") is None
+    assert all(units.known()[key].key == key for key in units.known())
+    ha_giang = units.find("00688", date(2025, 1, 1))
+    assert ha_giang is not None
+    assert (ha_giang.parent, units.province_of(ha_giang.key)) == ("02", "08")
 
 
 def test_ethnic_groups() -> None:

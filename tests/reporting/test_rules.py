@@ -295,6 +295,8 @@ def test_a_household_counts_once_in_any_range_it_was_lent_to(days: list[int], as
         {"unit": "01"},
         {"data": member_state(spell(unit="99999"))},
         {"data": member_state(spell(unit="22"))},
+        {"data": member_state(spell(unit="06688@2024-06-30"))},
+        {"unit": "06760@2025-07-01"},
         {"data": member_state(spell("2024-01-05"), spell("2024-01-04"))},
         {"data": member_state(spell(status="gone"))},
         {"data": member_state({**spell(), "since": 1_609_459_200})},
@@ -308,5 +310,18 @@ def test_what_the_rules_could_not_count_is_not_read(fields: dict[str, Any]) -> N
     envelope = {"type": "vn.danvan.members.member.enrolled.v1", "data": MEMBER}
     raw = json.dumps({**json.loads(bus.value(uuid4(), 1)), **envelope})
     assert read(raw.encode()).kind == "members.member"
+    before = {"unit": "06688@2025-06-30", "data": member_state(spell(unit="06688@2025-06-30"))}
+    assert read(json.dumps({**json.loads(raw), **before}).encode()).unit == before["unit"]
     with pytest.raises(ValueError, match=r"unit|data"):
         read(json.dumps({**json.loads(raw), **fields}).encode())
+
+
+def test_what_a_commune_declares_holds_while_it_is_in_force() -> None:
+    """A unit of before: to its last day, whatever it is said to have declared later."""
+    spells = [
+        {"since": since, "cause": "changed", "unit": "06688@2025-06-30", "women_18": women}
+        for since, women in (("2024-01-01", 900), ("2025-01-01", 1_000), ("2025-08-01", 1_100))
+    ]
+    steps = [("2024-01-01", {"timeline": spells})]
+    found = added("members.population", steps, "members.women_18")
+    assert found == {"2024-01-01": 900, "2025-01-01": 100, "2025-07-01": -1_000}

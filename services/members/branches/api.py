@@ -9,7 +9,7 @@ from services.chassis.auth import Caller, needs
 from services.chassis.paging import Cursor, Limit, Page
 from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun
 from services.members.branches import commands, queries
-from services.members.branches.schemas import BranchIn, BranchOut, BranchPatch, ClosingIn, UnitCode
+from services.members.branches.schemas import BranchIn, BranchOut, BranchPatch, ClosingIn, UnitKey
 
 router = noun("branches")
 Reader = Annotated[Caller, Depends(needs("members:read"))]
@@ -29,7 +29,7 @@ async def create_branch(body: BranchIn, conn: Writing, caller: Writer, response:
 async def list_branches(
     conn: Reading,
     caller: Reader,
-    unit: Annotated[UnitCode | None, Query()] = None,
+    unit: Annotated[UnitKey | None, Query()] = None,
     q: Annotated[str | None, Query(max_length=200, description="In the name; marks and case do not matter.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
+from contracts import units
 from contracts.members import BranchClosed, BranchCorrected, BranchCreated, BranchSpell
 from services.chassis import journal
 from services.chassis.clock import today
@@ -14,7 +15,8 @@ from services.chassis.paging import fold
 from services.chassis.reach import Reach
 from services.members.branches import queries
 from services.members.branches.schemas import BranchIn, BranchOut, BranchPatch, ClosingIn
-from services.members.timeline import changed, moved_start, put_right
+from services.members.reorganisations.queries import Went, successors
+from services.members.timeline import carried, changed, moved_start, put_right
 
 COLUMNS = ("id", "unit", "name", "name_folded", "kind", "opened_on", "closed_on", "timeline", "version", "recorded_at")
 INSERT = """
@@ -35,24 +37,43 @@ SAME_NAME = Conflict(
 
 
 async def create(conn: Connection, reach: Reach, body: BranchIn) -> BranchOut:
-    """Open a branch. 404 outside `reach`, 422 before the unit existed or in the future, 409 if the name is taken."""
-    if body.unit not in reach:
+    """Open a branch. 404 outside `reach`, 422 in the future or after the unit's end, 409 if the name is taken.
+
+    In a unit of before that a plan has reorganised, it was carried too: 422 names the successors if there are several.
+    """
+    unit = units.find(body.unit, body.unit_on)
+    if unit is None:
         raise NotFound
-    _check_day("/opened_on", body.opened_on)
-    began = BranchSpell(since=body.opened_on, cause="began", unit=body.unit, kind=body.kind, open=True)
+    _check_day("/opened_on", body.opened_on, unit.valid_to)
+    spells = [BranchSpell(since=body.opened_on, cause="began", unit=unit.key, kind=body.kind, open=True)]
+    for went in await _went(conn, reach, unit):
+        spells = carried(spells, went.since, {"unit": unit.key}, unit=went.to)
     branch = BranchOut(
         id=journal.new_id(),
+        unit=spells[-1].unit,
         closed_on=None,
-        timeline=[began],
+        timeline=spells,
         version=1,
         recorded_at=journal.now(),
-        **body.model_dump(),
+        **body.model_dump(exclude={"unit"}),
     )
+    if branch.unit not in reach:
+        raise NotFound
     try:
         await journal.record(conn, _fact(BranchCreated, branch, branch.opened_on), INSERT, *_row(branch))
     except UniqueViolation:
         raise SAME_NAME from None
     return branch
+
+
+async def _went(conn: Connection, reach: Reach, unit: units.Unit) -> list[Went]:
+    """Where a unit of before went, if a plan says so; 422 with the candidates inside `reach` if that is ambiguous."""
+    went = await successors(conn, unit.key) if unit.valid_to else []
+    if len(went) > 1 and (candidates := [each.to for each in went if each.to in reach]):
+        named = ", ".join(candidates)
+        text = f"Đơn vị này đã chia thành {named}", f"This unit was divided among {named}"
+        raise invalid("/unit", "ambiguous", *text)
+    return went
 
 
 async def correct(conn: Connection, reach: Reach, branch_id: UUID, version: int, body: BranchPatch) -> BranchOut:
@@ -109,4 +130,9 @@ def _check_day(pointer: str, day: date, latest: date | None = None) -> None:
     if day > today():
         raise invalid(pointer, "future", "Không được ở tương lai", "May not lie in the future")
     if latest is not None and day > latest:
-        raise invalid(pointer, "after_closing", "Sau ngày đóng", "After the branch was closed")
+        raise invalid(
+            pointer,
+            "after_closing",
+            "Sau khi chi hội hoặc đơn vị đã thay đổi",
+            "After it, or its unit, ended or changed",
+        )

@@ -10,6 +10,7 @@ from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, fold, page_of
 from services.chassis.reach import Reach
 from services.members.branches.schemas import BranchOut
+from services.members.units.queries import on_last_day, there, within
 
 TIMELINE = TypeAdapter(list[BranchSpell])
 
@@ -32,21 +33,23 @@ async def find(
     conn: Connection, reach: Reach, unit: str | None, q: str | None, limit: int, cursor: str | None
 ) -> Page[BranchOut]:
     """Branches of `unit` (or of all of `reach`) whose folded name contains `q`, by unit and id."""
-    start, inside = after(cursor, str, UUID), reach.within(unit)
+    start, inside = after(cursor, str, UUID), reach.within()
     rows = await conn.fetch(
-        """
+        f"""
         select * from branch
         where unit = any($1)
           and ($2::text is null or strpos(name_folded, $2) > 0)
           and ($3::text is null or (unit, id) > ($3, $4::uuid))
-          and ($6::uuid is null or id = $6)
+          and ($6::text is null or {there("$6", "$7")})
+          and ($8::uuid is null or id = $8)
         order by unit, id
         limit $5
-        """,
-        list(inside.units),
+        """,  # noqa: S608  # own text
+        within(inside.units, unit),
         fold(q) if q else None,
         *(start or (None, None)),
         limit + 1,
+        *on_last_day(unit),
         inside.branch,
     )
     page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))

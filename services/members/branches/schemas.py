@@ -11,6 +11,14 @@ from contracts.members import BranchSpell
 Kind = Literal["residential", "sectoral"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 UnitCode = Annotated[str, Field(pattern=r"^\d{5}$", description="Commune-level code (Decision 19/2025/QĐ-TTg)")]
+UnitKey = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{5}(@\d{4}-\d{2}-\d{2})?$",
+        description="A commune-level code, or the key of a unit of before: its code with the last day it was in force",
+        examples=["06760", "06688@2025-06-30"],
+    ),
+]
 
 
 class BranchIn(BaseModel):
@@ -18,7 +26,8 @@ class BranchIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    unit: UnitCode
+    unit: UnitKey
+    unit_on: date | None = Field(None, description="Day on which the code named the unit; default today", exclude=True)
     name: Name
     kind: Kind = "residential"
     opened_on: date

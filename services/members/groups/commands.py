@@ -16,7 +16,8 @@ from services.members.branches.schemas import ClosingIn
 from services.members.groups import queries
 from services.members.groups.schemas import GroupIn, GroupOut, GroupPatch
 from services.members.households.queries import branches
-from services.members.timeline import changed, moved_start
+from services.members.members.queries import PATH
+from services.members.timeline import changed, moved_start, placed
 
 COLUMNS = (
     "id",
@@ -60,7 +61,7 @@ async def create(conn: Connection, reach: Reach, body: GroupIn) -> GroupOut:
         id=journal.new_id(),
         unit=branch["unit"],
         closed_on=None,
-        timeline=[began],
+        timeline=placed([began], {body.branch: PATH.validate_json(branch["timeline"])}),
         version=1,
         recorded_at=journal.now(),
         **body.model_dump(),

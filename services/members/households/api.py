@@ -10,7 +10,7 @@ from services.chassis.paging import Cursor, Limit, Page
 from services.chassis.web import IDEMPOTENT, IfMatch, Recorded, Writing, etag, noun
 from services.members.access_log.api import Viewing
 from services.members.access_log.commands import show
-from services.members.branches.schemas import UnitCode
+from services.members.branches.schemas import UnitKey
 from services.members.households import commands, queries
 from services.members.households.schemas import (
     HouseholdIn,
@@ -47,7 +47,7 @@ async def list_households(
     conn: Recorded,
     caller: Reader,
     viewer: Viewing,
-    unit: Annotated[UnitCode | None, Query()] = None,
+    unit: Annotated[UnitKey | None, Query()] = None,
     branch: Annotated[UUID | None, Query()] = None,
     limit: Limit = 100,
     cursor: Cursor = None,

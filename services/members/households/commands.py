@@ -1,12 +1,12 @@
 """Writes of households."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
 from pydantic_core import to_json
 
-from contracts.members import HouseholdCorrected, HouseholdCreated, HouseholdSpell, HouseholdStatusSet
+from contracts.members import BranchSpell, HouseholdCorrected, HouseholdCreated, HouseholdSpell, HouseholdStatusSet
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection
@@ -20,7 +20,8 @@ from services.members.households.schemas import (
     PovertyStatusIn,
 )
 from services.members.members.commands import take_poverty_status
-from services.members.timeline import changed
+from services.members.members.queries import PATH
+from services.members.timeline import changed, placed
 
 Event = HouseholdCreated | HouseholdCorrected | HouseholdStatusSet
 COLUMNS = ("id", "unit", "branch", "address", "registered_on", "timeline", "version", "recorded_at")
@@ -39,7 +40,8 @@ async def register(conn: Connection, reach: Reach, bodies: Sequence[HouseholdIn]
             faults.append(Fault(f"{at.format(row)}/registered_on", "future", text))
     if faults:
         raise Unprocessable(faults=faults)
-    households = [_registered(body, branches[body.branch]["unit"]) for body in bodies]
+    paths = {branch: PATH.validate_json(row["timeline"]) for branch, row in branches.items()}
+    households = [_registered(body, paths) for body in bodies]
     records = [_row(household) for household in households]
     await conn.copy_records_to_table("household", records=records, columns=COLUMNS)
     await journal.append(conn, *(_fact(HouseholdCreated, home, home.registered_on) for home in households))
@@ -102,15 +104,16 @@ async def _update(
     return household
 
 
-def _registered(body: HouseholdIn, unit: str) -> HouseholdOut:
-    since = body.registered_on or today()
+def _registered(body: HouseholdIn, paths: Mapping[UUID, Sequence[BranchSpell]]) -> HouseholdOut:
+    since, unit = body.registered_on or today(), paths[body.branch][-1].unit
+    began = HouseholdSpell(since=since, cause="began", unit=unit, branch=body.branch)
     return HouseholdOut(
         id=journal.new_id(),
         unit=unit,
         branch=body.branch,
         address=body.address,
         registered_on=since,
-        timeline=[HouseholdSpell(since=since, cause="began", unit=unit, branch=body.branch)],
+        timeline=placed([began], paths),
         version=1,
         recorded_at=journal.now(),
     )

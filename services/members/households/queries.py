@@ -11,6 +11,7 @@ from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach
 from services.members.households.schemas import HouseholdOut
+from services.members.units.queries import on_last_day, there, within
 
 TIMELINE = TypeAdapter(list[HouseholdSpell])
 
@@ -33,20 +34,22 @@ async def find(
     conn: Connection, reach: Reach, unit: str | None, branch: UUID | None, limit: int, cursor: str | None
 ) -> Page[HouseholdOut]:
     """Households of `unit` (or of all of `reach`) and of `branch`, by unit and id."""
-    start, inside = after(cursor, str, UUID), reach.within(unit, branch)
+    start, inside = after(cursor, str, UUID), reach.within(branch=branch)
     rows = await conn.fetch(
-        """
+        f"""
         select * from household
         where unit = any($1)
           and ($2::uuid is null or branch = $2)
           and ($3::text is null or (unit, id) > ($3, $4::uuid))
+          and ($6::text is null or {there("$6", "$7")})
         order by unit, id
         limit $5
-        """,
-        list(inside.units),
+        """,  # noqa: S608  # own text
+        within(inside.units, unit),
         inside.branch,
         *(start or (None, None)),
         limit + 1,
+        *on_last_day(unit),
     )
     page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
     return Page(items=[out(row) for row in page], next_cursor=following)
@@ -56,7 +59,7 @@ async def branches(conn: Connection, reach: Reach, ids: Set[UUID]) -> dict[UUID,
     """Open branches inside `reach` by id, locked against being closed until the transaction ends."""
     rows = await conn.fetch(
         """
-        select id, unit, opened_on from branch
+        select id, unit, opened_on, timeline from branch
         where id = any($1) and unit = any($2) and ($3::uuid is null or id = $3) and closed_on is null
         order by id for share
         """,

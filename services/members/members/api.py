@@ -15,7 +15,7 @@ from services.chassis.vault import Vaulted
 from services.chassis.web import IDEMPOTENT, IfMatch, Recorded, Writing, etag, noun
 from services.members.access_log.api import Viewing
 from services.members.access_log.commands import show
-from services.members.branches.schemas import UnitCode
+from services.members.branches.schemas import UnitKey
 from services.members.members import commands, queries
 from services.members.members.schemas import (
     BatchIn,
@@ -54,7 +54,7 @@ async def list_members(
     conn: Recorded,
     caller: Reader,
     viewer: Viewing,
-    unit: Annotated[UnitCode | None, Query()] = None,
+    unit: Annotated[UnitKey | None, Query()] = None,
     branch: Annotated[UUID | None, Query()] = None,
     status: Annotated[Status | None, Query()] = None,
     q: Annotated[

@@ -122,6 +122,7 @@ async def correct(
     if faults:
         raise Unprocessable(faults=faults)
     person = {name: given[name] for name in PERSON if name in given} | numbers.sealed(member_id, given, vault)
+    spells = timeline.placed(spells, places.paths)
     member = before.next(timeline.with_poverty(spells, places.homes), **person)
     since = body.effective_on or min(before.timeline[0].since, member.timeline[0].since)
     try:
@@ -153,6 +154,7 @@ def _corrected(
         spells = timeline.changed(spells, body.effective_on, **dated)
     if body.joined_on is not None:
         first = timeline.joined(spells, today())
+        spells = timeline.uncarried(spells, first, body.joined_on)
         if any(spell.since < body.joined_on for spell in spells[first + 1 :]):
             text = Text("Sau một thay đổi đã ghi nhận", "After a change that is recorded")
             faults.append(Fault("/joined_on", "after_change", text))
@@ -276,7 +278,7 @@ def _enrolled(body: MemberIn, places: Places, vault: Vault | None) -> Member:
         status="active",
         **body.model_dump(include={"branch", "group", "household", "kind", "core", "ethnicity"}),
     )
-    spells = timeline.with_poverty([spell], places.homes)
+    spells = timeline.with_poverty(timeline.placed([spell], places.paths), places.homes)
     member_id, given = journal.new_id(), body.model_dump(include={*PERSON, *numbers.FIELDS})
     person = {name: given.pop(name) for name in PERSON} | numbers.sealed(member_id, given, vault)
     return Member(id=member_id, version=1, recorded_at=journal.now(), timeline=spells, **person)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from contracts.members import HouseholdSpell, MemberState
+from contracts.members import BranchSpell, HouseholdSpell, MemberState
 from services.chassis.db import Connection, Row
 from services.chassis.errors import Gone, NotFound, Text
 from services.chassis.paging import Page, after, fold, page_of
@@ -16,16 +16,18 @@ from services.chassis.reach import Reach
 from services.chassis.vault import Vault
 from services.members.members.record import Member
 from services.members.members.schemas import LookupIn, MemberOut, Status
+from services.members.units.queries import on_last_day, there, within
 
-HOME = TypeAdapter(list[HouseholdSpell])
+HOME, PATH = TypeAdapter(list[HouseholdSpell]), TypeAdapter(list[BranchSpell])
 
 
 class Places(NamedTuple):
-    """Where one may be a member, by id: branches (unit, closed_on), households (timelines), open groups (branch)."""
+    """Where one may be a member, by id: branches (and their timelines: `paths`), households' timelines, open groups."""
 
     branches: dict[UUID, Row]
     homes: dict[UUID, list[HouseholdSpell]]
     groups: dict[UUID, Row]
+    paths: dict[UUID, list[BranchSpell]]
 
 
 def out(row: Row) -> MemberOut:
@@ -147,10 +149,13 @@ async def find(
     limit: int,
     cursor: str | None,
 ) -> Page[MemberOut]:
-    """Members of `unit` (or of all of `reach`), narrowed by branch, status and folded name, by unit and id."""
-    start, inside = after(cursor, str, UUID), reach.within(unit, branch)
+    """Members of `unit` (or of all of `reach`), narrowed by branch, status and folded name, by unit and id.
+
+    Of a unit of before, those who are or were there on its last day, wherever inside `reach` they are now.
+    """
+    start, inside = after(cursor, str, UUID), reach.within(branch=branch)
     rows = await conn.fetch(
-        """
+        f"""
         select * from member
         where unit = any($1)
           and ($2::uuid is null or branch = $2)
@@ -158,15 +163,17 @@ async def find(
           and ($3::text is null or status = $3)
           and ($4::text is null or to_tsvector('simple', name_folded) @@ to_tsquery('simple', $4))
           and ($5::text is null or (unit, id) > ($5, $6::uuid))
+          and ($8::text is null or {there("$8", "$9")})
         order by unit, id
         limit $7
-        """,
-        list(inside.units),
+        """,  # noqa: S608  # own text
+        within(inside.units, unit),
         inside.branch,
         status,
         words(q) if q else None,
         *(start or (None, None)),
         limit + 1,
+        *on_last_day(unit),
     )
     page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
     return Page(items=[out(row) for row in page], next_cursor=following)
@@ -216,9 +223,9 @@ async def places(
     """
     rows = await conn.fetch(
         """
-        with found as (select id, unit, closed_on from branch where id = any($1) order by id for share),
+        with found as (select id, unit, closed_on, timeline from branch where id = any($1) order by id for share),
              parts as (select id, unit, branch from member_group where id = any($3) and closed_on is null for share)
-        select 'branch' as kind, id, unit, closed_on, id as branch, null as timeline from found
+        select 'branch' as kind, id, unit, closed_on, id as branch, timeline from found
         union all
         select 'home', id, unit, null, branch, timeline from household where id = any($2)
         union all
@@ -233,4 +240,5 @@ async def places(
         {row["id"]: row for row in inside if row["kind"] == "branch"},
         {row["id"]: HOME.validate_json(row["timeline"]) for row in inside if row["kind"] == "home"},
         {row["id"]: row for row in inside if row["kind"] == "group"},
+        {row["id"]: PATH.validate_json(row["timeline"]) for row in inside if row["kind"] == "branch"},
     )

@@ -15,9 +15,12 @@ Reader = Annotated[Caller, Depends(needs("members:read"))]
 
 
 @router.get("")
-async def list_units(caller: Reader) -> UnitsOut:
+async def list_units(
+    caller: Reader,
+    on: Annotated[date | None, Query(description="Day they were in force; default now")] = None,
+) -> UnitsOut:
     """The units inside the caller's reach."""
-    return queries.reached(caller.reach.units)
+    return queries.reached(caller.reach.units, on)
 
 
 @router.get("/{code}")
@@ -26,7 +29,7 @@ async def read_unit(
     caller: Reader,
     on: Annotated[date | None, Query(description="Day the code was in force; default now. Codes are re-used.")] = None,
 ) -> UnitOut:
-    """What a code, or an alias of it, names."""
+    """What a code, an alias of it, or a key names."""
     return queries.get(caller.reach.units, code, on)
 
 

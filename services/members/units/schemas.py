@@ -3,12 +3,13 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class UnitOut(BaseModel):
     """An administrative unit of Decision 19/2025/QĐ-TTg, or one of before; `valid_to` null is still in force."""
 
+    key: str = Field(description="What names it for good: its code, of a unit of before with its last day")
     code: str
     name: str
     type: str

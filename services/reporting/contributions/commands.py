@@ -13,6 +13,7 @@ from services.chassis.db import Connection
 from services.chassis.entities import Change
 from services.reporting.contributions.rules import DISTINCT, Cell, Place, contributions, falls_on
 from services.reporting.indicators.catalogue import catalogue
+from services.reporting.maps.commands import remap
 
 CHANNEL = "danvan_applied"
 ALL = "*"
@@ -58,6 +59,7 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
     await conn.copy_records_to_table("contribution", records=log, columns=LOG)
     await _add_totals(conn, totals)
     await _add_months(conn, months)
+    await remap(conn, changes)
     await _announce(conn, {row[LOG.index("unit")] for row in log})
 
 

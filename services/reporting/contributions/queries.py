@@ -15,6 +15,7 @@ from contracts import units
 from services.chassis.db import Connection, Row
 from services.reporting.contributions.rules import DISTINCT
 from services.reporting.indicators.catalogue import Indicator, catalogue
+from services.reporting.maps.queries import restated
 
 PROVINCE_DIGITS = 2
 AGE = "age_band"
@@ -34,9 +35,18 @@ Sum = tuple[str, str, int]
 
 
 async def sums(
-    conn: Connection, scopes: Sequence[str], measures: Sequence[str], period: Period, known_at: datetime | None = None
+    conn: Connection,
+    scopes: Sequence[str],
+    measures: Sequence[str],
+    period: Period,
+    known_at: datetime | None = None,
+    *,
+    now: bool = False,
 ) -> Sums:
-    """Sum of each measure in each scope (unit codes): stocks as of the period's end, flows inside it."""
+    """Sum of each measure in each scope (units' keys): stocks as of the period's end, flows inside it.
+
+    Each unit as it stood then or, if so asked, the same history on today's map (`now`).
+    """
     found: Sums = {scope: dict.fromkeys(measures, 0) for scope in scopes}
     stocks, flows = _by_kind(measures)
     distinct = [m for m in flows if m in DISTINCT]
@@ -48,6 +58,8 @@ async def sums(
             parts += await _flows(conn, scopes, plain, period)
         if distinct:
             parts += [(s, m, v) for s, m, _, v in await _logged(conn, scopes, [], distinct, period)]
+    if now:
+        parts += [(s, m, v) for s, m, _, v in await restated(conn, scopes, stocks, flows, *period, known_at=known_at)]
     for scope, measure, value in parts:
         found[scope][measure] += value
     return found
@@ -226,6 +238,8 @@ async def breakdown(
     dimension: str,
     period: Period,
     known_at: datetime | None = None,
+    *,
+    now: bool = False,
 ) -> dict[str, int]:
     """The indicator's sum in one scope by category of `dimension`, without empty categories.
 
@@ -233,14 +247,17 @@ async def breakdown(
     """
     stored = "birth_year" if dimension == AGE else dimension
     measure = f"{indicator.code}_by_{stored}" if indicator.code in DISTINCT else indicator.code
+    stocks, flows = ([measure], []) if indicator.kind == "stock" else ([], [measure])
     if indicator.kind == "stock" and known_at is None:
         rows = [
             (row["category"], int(row["value"])) for row in await _stock_by(conn, scope, measure, stored, period.end)
         ]
     else:
-        stocks, flows = ([measure], []) if indicator.kind == "stock" else ([], [measure])
         logged = await _logged(conn, [scope], stocks, flows, period, dimension=stored, known_at=known_at)
         rows = [(category, value) for _, _, category, value in logged]
+    if now:
+        restating = await restated(conn, [scope], stocks, flows, *period, dimension=stored, known_at=known_at)
+        rows += [(category, value) for _, _, category, value in restating]
     found: dict[str, int] = defaultdict(int)
     for category, value in rows:
         found[age_band(category, period.end) if dimension == AGE else category] += value

@@ -57,7 +57,7 @@ branch_of = lru_cache(maxsize=65_536)(UUID)
 
 
 def _place(spell: State) -> Place:
-    branch = spell.get("branch")
+    branch = spell.get("heir") or spell.get("branch")
     return Place(spell["unit"], branch_of(branch) if branch else None)
 
 
@@ -221,10 +221,18 @@ def _group(state: State, _: Place) -> Parts:
 
 
 def _population(state: State, _: Place) -> Parts:
-    def counted(spell: State) -> Iterator[Counted]:
-        yield "members.women_18", (), spell["women_18"]
+    """What a commune declares holds while it is in force: its successors declare anew."""
+    timeline = state["timeline"]
+    last = units.known()[timeline[0]["unit"]].valid_to
+    if last is not None:
+        held = [spell for spell in timeline if spell["since"] <= str(last)]
+        timeline = [*held, {**timeline[0], "since": str(last + timedelta(days=1)), "women_18": 0}]
 
-    yield from _stocks(state["timeline"], counted)
+    def counted(spell: State) -> Iterator[Counted]:
+        if spell["women_18"]:
+            yield "members.women_18", (), spell["women_18"]
+
+    yield from _stocks(timeline, counted)
 
 
 KINDS: dict[str, Callable[[State, Place], Parts]] = {
@@ -246,8 +254,8 @@ def read(raw: bytes) -> Event:
     event = catalog.read(raw)
     if event.kind in KINDS:
         for code in {event.unit, *(spell["unit"] for spell in event.data.get("timeline", ()))}:
-            unit = units.current().get(code)
-            if unit is None:
+            unit = units.known().get(code)
+            if unit is None or code not in units.subtree(units.province_of(code)):
                 raise ValueError(f"unit {code} is not on the map")
             if unit.parent is None:
                 raise ValueError(f"unit {code} is a province: {event.kind} counts in a commune")
@@ -265,6 +273,33 @@ def contributions(kind: str, state: State | None, here: Place) -> dict[tuple[Cel
         for where, value in parts:
             found[where] += value
     return found
+
+
+def inherited(kind: str, state: State | None, here: Place) -> dict[tuple[Cell, Place], int]:
+    """What counts in another branch on today's map than then, there and (negative) here: of who left it by a split.
+
+    What happened in a branch counts where the branch is now; but of those whom a reorganisation carried into another
+    branch, in that one.
+    """
+    timeline = _with_heirs(state["timeline"]) if state and "timeline" in state else None
+    if state is None or timeline is None:
+        return {}
+    found = contributions(kind, {**state, "timeline": timeline}, here)
+    for place, value in contributions(kind, state, here).items():
+        found[place] = found.get(place, 0) - value
+    return found
+
+
+def _with_heirs(timeline: list[State]) -> list[State] | None:
+    """The same with the branch in which each spell counts on today's map as its `heir`; None if none differs."""
+    if not any(spell["cause"] == "reorganised" for spell in timeline[1:]) or "branch" not in timeline[0]:
+        return None
+    heir, found = timeline[-1]["branch"], [timeline[-1]]
+    for following, spell in pairwise(reversed(timeline)):
+        if following["branch"] != spell["branch"] and following["cause"] != "reorganised":
+            heir = spell["branch"]
+        found.append({**spell, "heir": heir})
+    return found[::-1] if any(spell.get("heir", spell["branch"]) != spell["branch"] for spell in found) else None
 
 
 def falls_on(cell: Cell, occurredon: date) -> date:

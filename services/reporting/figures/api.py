@@ -1,7 +1,7 @@
 """HTTP door of figures."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
@@ -42,9 +42,13 @@ async def read_figures(
     _: Waited,
     conn: Reading,
     indicator: Annotated[list[str], Query(min_length=1, max_length=50, description="Codes of the catalogue")],
-    unit: Annotated[list[str], Query(min_length=1, max_length=200, description="Provinces or communes")],
+    unit: Annotated[list[str], Query(min_length=1, max_length=400, description="Keys of provinces and communes")],
     breakdown: Annotated[str | None, Query(description="A dimension every indicator asked for breaks down by")] = None,
     known_at: Annotated[datetime | None, Query(description="As had been recorded by then")] = None,
+    map_: Annotated[
+        Literal["then", "now"],
+        Query(alias="map", description="Units as they stood on each day, or the same history on today's units"),
+    ] = "then",
 ) -> FiguresOut:
     """Any indicators of any units over any days."""
     for code in unit:
@@ -58,4 +62,5 @@ async def read_figures(
             raise invalid(
                 "query:breakdown", "unknown", f"{code} không phân tổ theo {breakdown}", f"{code} has no {breakdown}"
             )
-    return await queries.figures(conn, indicator, unit, period, breakdown, known_at, context().language)
+    language = context().language
+    return await queries.figures(conn, indicator, unit, period, breakdown, known_at, language, now=map_ == "now")

@@ -26,11 +26,13 @@ async def figures(
     dimension: str | None,
     known_at: datetime | None,
     language: str,
+    *,
+    now: bool,
 ) -> FiguresOut:
-    """Every indicator asked for in every unit asked for, in that order."""
+    """Every indicator asked for in every unit asked for, in that order; `now`: on today's map."""
     indicators = [catalogue()[code] for code in codes]
     seen = await sample(conn)
-    found = await sums(conn, scopes, parts_of(indicators), period, known_at)
+    found = await sums(conn, scopes, parts_of(indicators), period, known_at, now=now)
     items = []
     for scope in scopes:
         for indicator in indicators:
@@ -45,7 +47,7 @@ async def figures(
                     breakdown=labelled(
                         indicator.code,
                         dimension,
-                        await breakdown(conn, scope, indicator, dimension, period, known_at),
+                        await breakdown(conn, scope, indicator, dimension, period, known_at, now=now),
                         seen.programmes,
                         language,
                     )

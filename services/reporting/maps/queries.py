@@ -1,0 +1,54 @@
+"""Reads on today's map: what it adds to the units of then, and takes from them."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from services.chassis.db import Connection
+
+
+async def restated(
+    conn: Connection,
+    scopes: Sequence[str],
+    stocks: Sequence[str],
+    flows: Sequence[str],
+    start: date,
+    end: date,
+    *,
+    dimension: str | None = None,
+    known_at: datetime | None = None,
+) -> list[tuple[str, str, str, int]]:
+    """Scope, measure, category of `dimension` and how much more it is on today's map: stocks on `end`, flows until it.
+
+    A row of the log counts where its branch is now. A province is the same on both maps.
+    """
+    rows = await conn.fetch(
+        """
+        with rows as not materialized (
+            select unit, branch, measure, day, previous, known_at, dims, value, false as inherited from contribution
+            where unit = any(array(select unit from carried where unit_now = any($1) or unit = any($1)))
+            union all
+            select unit, branch, measure, day, null, known_at, dims, value, true from inherited
+        ), moved as (
+            select s.scope, rows.*, s.sign from rows join carried k using (branch, unit)
+            cross join lateral (values (k.unit_now, 1), (k.unit, -1)) as s (scope, sign)
+            union all
+            select unit, rows.*, 1 from rows where inherited
+        )
+        select scope, measure, case when $6 = '' then '' else coalesce(dims ->> $6, '') end as category,
+               sum(sign * value) as value
+        from moved
+        where scope = any($1)
+          and (measure = any($2) and day <= $5
+               or measure = any($3) and day between $4 and $5 and (previous is null or previous < $4))
+          and ($7::timestamptz is null or known_at <= $7)
+        group by 1, 2, 3
+        """,
+        scopes,
+        stocks,
+        flows,
+        start,
+        end,
+        dimension or "",
+        known_at,
+    )
+    return [(row["scope"], row["measure"], row["category"], int(row["value"])) for row in rows]
