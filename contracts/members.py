@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.event import Data, UnitCode
+from contracts.transfers import TransferState
 
 PovertyStatus = Literal["poor", "near_poor", "newly_escaped", "average", "other"]
 LeavingReason = Literal["moved_away", "own_wish", "age_or_health", "long_absence", "expelled", "deceased", "other"]
@@ -297,33 +298,6 @@ class MemberUnmerged(MemberState):
     TYPE: ClassVar[str] = "vn.danvan.members.member.unmerged.v1"
 
 
-class TransferState(Data):
-    """A transfer of a member. It counts nowhere: the member's own timeline does, once it is accepted."""
-
-    member: UUID
-    from_unit: UnitCode
-    from_branch: UUID
-    to_unit: UnitCode
-    to_branch: UUID | None = Field(None, description="Until the receiving commune names one, there may be none")
-    effective_on: date
-    state: Literal["requested", "accepted", "refused", "withdrawn", "void", "cancelled"] = Field(
-        description="`void`: she left, moved or was merged before it was decided; `cancelled`: taken back afterwards"
-    )
-
-
-class TransferRequested(TransferState):
-    """A commune asked another to take a member over. The event's unit is the commune that is asked."""
-
-    TYPE: ClassVar[str] = "vn.danvan.members.transfer.requested.v1"
-
-
-class TransferSettled(TransferState):
-    """A transfer was accepted or refused (the event's unit is where she came from), or came to nothing otherwise (the
-    receiving one)."""
-
-    TYPE: ClassVar[str] = "vn.danvan.members.transfer.settled.v1"
-
-
 class MemberReorganised(MemberState):
     """A member was carried to other units by a reorganisation, or back by its reversal."""
 
@@ -362,7 +336,5 @@ EVENTS: tuple[type[Data], ...] = (
     MemberRejoined,
     MemberMerged,
     MemberUnmerged,
-    TransferRequested,
-    TransferSettled,
     MemberReorganised,
 )

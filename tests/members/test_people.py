@@ -180,3 +180,16 @@ async def test_names_are_found_by_their_words(members: httpx.AsyncClient) -> Non
         for q in ("nguyen thi hoa", "HÒA thị nguyễn", "thi ng", "hoa", "guyen", "!&|", "hoa' & x:*")
     ]
     assert found == [3, 2, 3, 3, 0, 0, 0]
+
+
+async def test_a_merged_record_holds_no_number(members: httpx.AsyncClient) -> None:
+    """It is found by none, the survivor may take it over, and then the merge cannot be undone."""
+    khu = await branch(members)
+    one, other = await member(members, khu), await member(members, khu, citizen_number=NUMBER, phone=PHONE)
+    path, body, first = f"/v1/members/{one['id']}", {"duplicate": other["id"]}, {"if-match": '"1"'}
+    await made(await members.post(f"{path}/merge", json=body, headers=first), 200)
+    assert await found(members, citizen_number=NUMBER) == []
+    await made(await members.patch(path, json={"citizen_number": NUMBER}, headers=first), 200)
+    assert await found(members, citizen_number=NUMBER) == [one["id"]]
+    undo = await members.post(f"{path}/unmerge", json=body, headers={"if-match": '"2"'})
+    assert pointers(undo, 409) == {("/citizen_number", "taken")}

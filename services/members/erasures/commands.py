@@ -83,7 +83,9 @@ async def _free_text(conn: Connection, member_id: UUID) -> list[str]:
         """,
         "duplicate": """
             with gone as (delete from merge where survivor = $1 returning duplicate)
-            update member set name = null, name_folded = '', birth_date = null, erased_on = erased.erased_on
+            update member set name = null, name_folded = '', birth_date = null, card_number = null,
+                citizen_sealed = null, citizen_index = null, phone_sealed = null, phone_index = null,
+                erased_on = erased.erased_on
             from gone, member as erased where member.id = gone.duplicate and erased.id = $1
         """,
     }

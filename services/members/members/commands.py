@@ -18,7 +18,7 @@ from services.chassis.vault import Vault
 from services.members import timeline
 from services.members.members import numbers, queries
 from services.members.members.queries import Places
-from services.members.members.record import COLUMNS, INSERT, UPDATE, Member
+from services.members.members.record import COLUMNS, HELD, INSERT, SWEEP, UPDATE, Member
 from services.members.members.schemas import (
     BatchIn,
     BatchOut,
@@ -186,7 +186,8 @@ async def sweep(conn: Connection, day: date | None = None) -> None:
     A member written meanwhile is left alone, as her writer has done it.
     """
     day = day or today()
-    await conn.executemany(UPDATE, [(*member.row(day), member.version) for member in await queries.due(conn, day)])
+    due = await queries.due(conn, day)
+    await conn.executemany(SWEEP, [(member.id, member.version, *member.row(day, HELD)) for member in due])
 
 
 async def take_poverty_status(conn: Connection, household: UUID, home: Sequence[HouseholdSpell], since: date) -> None:

@@ -206,7 +206,9 @@ async def with_number(conn: Connection, reach: Reach, body: LookupIn, vault: Vau
 
 async def taken(conn: Connection, indexes: Collection[bytes]) -> set[bytes]:
     """Which of these citizen numbers somebody has already."""
-    rows = await conn.fetch("select citizen_index from member where citizen_index = any($1)", list(indexes))
+    rows = await conn.fetch(
+        "select citizen_index from member where citizen_index = any($1) and status <> 'merged'", list(indexes)
+    )
     return {row["citizen_index"] for row in rows}
 
 

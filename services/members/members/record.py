@@ -25,13 +25,19 @@ COLUMNS = (
     *("left_on", "leaving_reason", "poverty_status"),
 )
 """What is kept; from `unit` on, what the timeline says today, kept for lists."""
+HELD = ("due_on", *COLUMNS[COLUMNS.index("unit") :])
+"""What follows from the timeline and the day."""
 SEALED = ("citizen_sealed", "citizen_index", "phone_sealed", "phone_index")
 _PLACES = ", ".join(f"${number}" for number in range(1, len(COLUMNS) + 1))
-_NAMES = ", ".join(f'"{column}"' for column in COLUMNS)
+_NAMES, _HELD = (", ".join(f'"{column}"' for column in columns) for columns in (COLUMNS, HELD))
 INSERT = f"insert into member ({_NAMES}) values ({_PLACES}) returning 1"  # noqa: S608  # own names
 UPDATE = (
     f"update member set ({_NAMES}) = ({_PLACES})"  # noqa: S608  # own names
     f" where id = $1 and version = ${len(COLUMNS) + 1} returning 1"
+)
+SWEEP = (
+    f"update member set ({_HELD}) = ({', '.join(f'${number}' for number in range(3, len(HELD) + 3))})"  # noqa: S608
+    " where id = $1 and version = $2"
 )
 
 
@@ -85,8 +91,8 @@ class Member(BaseModel):
             update={name: vault.open(sealed, f"{self.id}:{name}") for name, sealed in numbers.items() if sealed}
         )
 
-    def row(self, day: date | None = None) -> tuple[Any, ...]:
-        """Its values in the order of COLUMNS, as of a day (today by default)."""
+    def row(self, day: date | None = None, columns: Sequence[str] = COLUMNS) -> tuple[Any, ...]:
+        """Its values in the order of these columns, as of a day (today by default)."""
         now = day or today()
         values = self.on(now).model_dump() | {
             **{name: getattr(self, name) for name in SEALED},
@@ -94,7 +100,7 @@ class Member(BaseModel):
             **{name: to_json(getattr(self, name)).decode() for name in ("timeline", "roles", "fees")},
             "due_on": timeline.next_after(self.timeline, now),
         }
-        return tuple(values[name] for name in COLUMNS)
+        return tuple(values[name] for name in columns)
 
     def fact(self, event: type[MemberState], occurredon: date) -> journal.Fact:
         """The event that tells this state."""

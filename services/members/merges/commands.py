@@ -8,12 +8,12 @@ from pydantic_core import to_json
 from contracts.members import MemberCorrected, MemberMerged, MemberSpell, MemberUnmerged
 from services.chassis import journal
 from services.chassis.clock import today
-from services.chassis.db import Connection
+from services.chassis.db import Connection, UniqueViolation
 from services.chassis.errors import Conflict, Gone, NotFound, Text, invalid
 from services.chassis.reach import Reach
 from services.members import timeline
 from services.members.members import queries as members
-from services.members.members.commands import at_version, update
+from services.members.members.commands import TAKEN, at_version, update
 from services.members.members.record import Member
 from services.members.members.schemas import MemberOut
 from services.members.merges import queries
@@ -55,7 +55,7 @@ async def unmerge(conn: Connection, reach: Reach, member_id: UUID, version: int,
     """Undo a merge: the duplicate is what it was, and what this record took over from it is given back.
 
     404 outside `reach`, 412 if she is no longer at `version`, 422 if nothing was merged so, 409 if the duplicate's
-    place is no longer there.
+    place is no longer there, or its citizen number another's.
     """
     await members.lock(conn, member_id, body.duplicate)
     survivor = await at_version(conn, reach, member_id, version)
@@ -63,7 +63,10 @@ async def unmerge(conn: Connection, reach: Reach, member_id: UUID, version: int,
     if kept is None:
         raise invalid("/duplicate", "unknown", "Không được gộp vào bản ghi này", "It was not merged into this record")
     duplicate = kept.duplicate.next(await _restored(conn, kept.timeline))
-    await update(conn, duplicate, MemberUnmerged, duplicate.timeline[0].since)
+    try:
+        await update(conn, duplicate, MemberUnmerged, duplicate.timeline[0].since)
+    except UniqueViolation:
+        raise Conflict(slug="citizen-number-taken", faults=[TAKEN]) from None
     await conn.execute("delete from merge where duplicate = $1", duplicate.id)
     if kept.before == kept.after:
         return survivor.on(today())

@@ -5,7 +5,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from contracts import units
-from contracts.members import MemberTransferred, TransferRequested, TransferSettled
+from contracts.members import MemberTransferred
+from contracts.transfers import TransferRequested, TransferSettled
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection, UniqueViolation
