@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.dev.supervisor import ROOT, Stack
+from deploy.dev.process import free_port
+from deploy.dev.supervisor import PREFERRED, ROOT, Stack
 from tests import builders
 from tests.chassis.bus import until
 from tests.platform import Platform
@@ -27,7 +28,10 @@ STANDS_ON = {name: API if name.endswith("api") else WORKER for name in NAMES}
 @pytest.fixture
 async def absent(folder: Path) -> AsyncIterator[Platform]:
     """A stack of which nothing runs yet; its database engine was made and stopped again, so that secrets exist."""
-    made = Stack(folder / f"absent-{uuid4()}", durable=False, settings={"RATE_PER_SECOND": "0"}, say=lambda _: None)
+    ports = {name: free_port() for name in PREFERRED}  # another stack would take a well-known one that nobody holds yet
+    made = Stack(
+        folder / f"absent-{uuid4()}", ports=ports, durable=False, settings={"RATE_PER_SECOND": "0"}, say=lambda _: None
+    )
     await asyncio.to_thread(made.postgres.start)
     await asyncio.to_thread(made.postgres.stop)
     made._make_webhook_key()
