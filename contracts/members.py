@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.event import Data, UnitCode
+from contracts.offices import Fee, OfficerRole
 from contracts.transfers import TransferState
 
 PovertyStatus = Literal["poor", "near_poor", "newly_escaped", "average", "other"]
@@ -173,41 +174,6 @@ class PopulationDeclared(PopulationState):
     """A commune declared how many women live there."""
 
     TYPE: ClassVar[str] = "vn.danvan.members.population.declared.v1"
-
-
-Level = Literal["province", "commune", "branch", "group"]
-Position = Literal[
-    "president",
-    "vice_president",
-    "standing_committee",
-    "executive_committee",
-    "inspection",
-    "head",
-    "deputy",
-]
-
-
-class OfficerRole(BaseModel):
-    """An office that a member holds where she is a member, from `since` to the day before `until`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: UUID
-    level: Level
-    position: Position
-    place: str = Field(pattern=r"^[0-9a-f@-]{2,36}$", description="Key of the unit, or id of the branch or group")
-    since: date
-    until: date | None = None
-
-
-class Fee(BaseModel):
-    """Her membership fee of one year."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    year: Annotated[int, Field(ge=1990, le=2100)]
-    standing: Literal["paid", "exempt"]
-    on: date = Field(description="When it was paid, or the exemption given")
 
 
 class MemberSpell(Spell):

@@ -1,15 +1,11 @@
 """Reorganisations: partial, many to many, previewed, applied in one step, undone; old codes keep working."""
 
-import asyncio
-import json
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
-from contracts.catalog import EVENTS
-from tests.builders import branch, household, joining, made, member
+from tests.builders import branch, household, made, member
 from tests.conftest import Api, Database
 from tests.issuer import Issuer
 from tests.members.planning import (
@@ -23,8 +19,13 @@ from tests.members.planning import (
     VIET_HUNG,
     applied,
     drafted,
+    everything,
     goes,
+    path,
     preview,
+    read,
+    refused,
+    rows,
     step,
 )
 
@@ -42,59 +43,6 @@ async def url(database: Database) -> str:
 async def members(api: Api, url: str) -> httpx.AsyncClient:
     """A provincial caller of the members service."""
     return await api("members", url)
-
-
-async def read(members: httpx.AsyncClient, noun: str, record: dict[str, Any]) -> dict[str, Any]:
-    """A record as it is now."""
-    return await made(await members.get(f"/v1/{noun}/{record['id']}"), 200)
-
-
-async def rows(url: str, query: str, *args: Any) -> list[asyncpg.Record]:
-    """Rows of the database."""
-    conn = await asyncpg.connect(url)
-    try:
-        found: list[asyncpg.Record] = await conn.fetch(query, *args)
-        return found
-    finally:
-        await conn.close()
-
-
-async def blocked(url: str, number: int = 1) -> list[asyncpg.Record]:
-    """The backends that wait for a lock, once there are so many."""
-    while True:
-        found = await rows(
-            url, "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-        )
-        if len(found) >= number:
-            return found
-
-
-async def path(url: str, subject: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The spells of a record, as its last event tells them: since, cause, unit."""
-    (row,) = await rows(
-        url, "select type, data from journal where subject = $1 order by version desc limit 1", subject["id"]
-    )
-    EVENTS[row["type"]].model_validate_json(row["data"])
-    return [(spell["since"], spell["cause"], spell["unit"]) for spell in json.loads(row["data"])["timeline"]]
-
-
-async def everything(url: str) -> dict[str, list[Any]]:
-    """What a reversal must restore: everything but versions and times of recording."""
-    return {
-        table: [tuple(row) for row in await rows(url, query)]
-        for table, query in {
-            "branch": "select id, unit, name, name_folded, closed_on, timeline from branch order by id",
-            "group": "select id, unit, branch, timeline from member_group order by id",
-            "household": "select id, unit, branch, timeline from household order by id",
-            "member": 'select id, unit, branch, "group", household, due_on, timeline, roles from member order by id',
-            "role": "select member, level, position, place, since, until from officer_role order by id",
-        }.items()
-    }
-
-
-def refused(answer: dict[str, Any]) -> set[tuple[str, str]]:
-    """Which fields an answer refuses, and why."""
-    return {(error["pointer"], error["code"]) for error in answer["errors"]}
 
 
 async def test_whole_units_go_into_one(members: httpx.AsyncClient, url: str, issuer: Issuer) -> None:
@@ -368,56 +316,3 @@ async def test_old_codes_keep_working(members: httpx.AsyncClient, issuer: Issuer
     assert TUAN_CHAU in answer.text
     body = {"unit": DAI_YEN, "name": "Khu 1", "opened_on": "2010-01-01"}
     assert (await members.post("/v1/branches", json=body, headers=here)).status_code == 404
-
-
-async def test_a_crash_in_the_middle_leaves_nothing(members: httpx.AsyncClient, url: str) -> None:
-    """The backend ends while the plan is being applied: 503, nothing has moved; again, and all has."""
-    khu = await branch(members, HONG_HAI)
-    lan = await member(members, khu)
-    plan = await drafted(members, goes(HONG_HAI, HA_LONG))
-    before = await everything(url)
-    conn = await asyncpg.connect(url)
-    try:
-        async with conn.transaction():
-            await conn.execute("select from member where id = $1 for update", lan["id"])
-            applying = asyncio.create_task(
-                members.post(f"/v1/reorganisations/{plan['id']}/application", headers={"if-match": '"1"'})
-            )
-            found = await blocked(url)
-            assert (await read(members, "branches", khu))["unit"] == HONG_HAI
-            await conn.execute("select pg_terminate_backend($1)", found[0]["pid"])
-            assert (await applying).status_code == 503
-    finally:
-        await conn.close()
-    assert await everything(url) == before
-    assert await rows(url, "select from journal where type like '%reorganised%'") == []
-    await step(members, plan, "application")
-    assert (await read(members, "members", lan))["unit"] == HA_LONG
-
-
-async def test_reads_go_on_and_writes_wait(members: httpx.AsyncClient, url: str, api: Api) -> None:
-    """While a plan is being applied every read answers; an enrolment waits for it and lands in the new unit."""
-    khu = await branch(members, HONG_HAI)
-    lan = await member(members, khu)
-    plan = await drafted(members, goes(HONG_HAI, HA_LONG))
-    short = await api("members", url, statement_timeout_ms=300)
-    conn = await asyncpg.connect(url)
-    try:
-        async with conn.transaction():
-            await conn.execute("select from member where id = $1 for update", lan["id"])
-            applying = asyncio.create_task(
-                members.post(f"/v1/reorganisations/{plan['id']}/application", headers={"if-match": '"1"'})
-            )
-            await blocked(url)
-            for where in (f"members/{lan['id']}", f"branches/{khu['id']}", "members", f"reorganisations/{plan['id']}"):
-                assert (await members.get(f"/v1/{where}")).status_code == 200
-            refused_politely = await short.post("/v1/members", json=joining(khu))
-            assert (refused_politely.status_code, refused_politely.headers["retry-after"]) == (503, "1")
-            enrolling = asyncio.create_task(members.post("/v1/members", json=joining(khu)))
-            await blocked(url, 2)
-            assert not applying.done()
-            assert not enrolling.done()
-    finally:
-        await conn.close()
-    assert (await applying).status_code == 200
-    assert (await made(await enrolling))["unit"] == HA_LONG

@@ -126,8 +126,8 @@ async def test_members_of_any_history_are_counted_on_every_day(url: str, moves: 
             earlier = await queries.sums(
                 conn, ["22", *UNITS], asked[:1], Period(START, period.start - timedelta(days=1))
             )
-            known = await queries.sums(conn, ["22"], asked, period, datetime(2030, 1, 1, tzinfo=UTC))
-            assert known["22"] == told["22"]
+            known = await queries.sums(conn, ["22", *UNITS], asked, period, datetime(2030, 1, 1, tzinfo=UTC))
+            assert known == told
             for scope in ("22", *UNITS):
                 here = [s for s in active if scope in ("22", s.unit)]
                 assert told[scope]["members.active"] == len(here)
@@ -186,7 +186,7 @@ async def test_loans_of_any_ledger_are_counted_on_every_day(
         told_all = ["loans.outstanding", "loans.overdue", "loans.disbursed_amount", "loans.disbursed_households"]
         for end in {asked[1], due, due + timedelta(days=1), START + timedelta(days=DAYS)}:
             period = Period(min(asked[0], end), end)
-            told = (await queries.sums(conn, ["22"], told_all, period))["22"]
+            told = (await queries.sums(conn, ["22", *UNITS], told_all, period))["22"]
             owed = sum(amount for kept in ledger.values() for day, amount in kept if day <= end)
             assert told["loans.outstanding"] == owed
             assert told["loans.overdue"] == (owed if end > due else 0)

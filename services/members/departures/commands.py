@@ -21,7 +21,7 @@ async def leave(conn: Connection, reach: Reach, member_id: UUID, version: int, b
     now = before.on(max(body.left_on, today()))
     if now.status != "active":
         raise Conflict(Text("Hội viên đã rời Hội", "The member has left already"), slug="member-left")
-    moved = max(spell.since for spell in before.timeline if spell.cause != "changed")
+    moved = max(spell.since for spell in before.timeline if spell.cause not in ("changed", "reorganised"))
     if not moved <= body.left_on <= today() + AHEAD:
         raise invalid("/left_on", "outside", "Ngoài thời gian là hội viên ở đây", "Outside the time of membership here")
     status = "deceased" if body.reason == "deceased" else "left"

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Response
 
-from contracts.members import Fee
+from contracts.offices import Fee
 from services.chassis.auth import Caller, needs
 from services.chassis.context import context
 from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from contracts.members import Fee, MemberFeesChanged
+from contracts.members import MemberFeesChanged
+from contracts.offices import Fee
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection

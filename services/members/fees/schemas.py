@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.members import Fee
+from contracts.offices import Fee
 from services.chassis.errors import FaultOut
 
 Year = Annotated[int, Field(ge=1990, le=2100)]

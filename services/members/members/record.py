@@ -8,7 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
-from contracts.members import Fee, MemberSpell, MemberState, OfficerRole
+from contracts.members import MemberSpell, MemberState
+from contracts.offices import Fee, OfficerRole
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Row

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from contracts.members import BranchCreated, BranchSpell, MemberSpell, OfficerRole
+from contracts.members import BranchCreated, BranchSpell, MemberSpell
+from contracts.offices import OfficerRole
 from services.chassis import journal
 from services.chassis.db import Connection, Row
 from services.chassis.paging import fold

@@ -17,8 +17,8 @@ from contracts.members import (
     HouseholdReorganised,
     HouseholdSpell,
     MemberReorganised,
-    OfficerRole,
 )
+from contracts.offices import OfficerRole
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection, Row

@@ -4,7 +4,8 @@ from datetime import date
 from uuid import UUID
 
 from contracts import units
-from contracts.members import MemberRolesChanged, MemberSpell, OfficerRole
+from contracts.members import MemberRolesChanged, MemberSpell
+from contracts.offices import OfficerRole
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection

@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from contracts.members import Level
+from contracts.offices import Level
 from services.chassis.db import Connection
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from contracts.members import Level, OfficerRole, Position
+from contracts.offices import Level, OfficerRole, Position
 from services.members.access_log.schemas import PERSONAL, Shown
 
 OFFICES: dict[str, frozenset[str]] = {

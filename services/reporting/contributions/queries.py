@@ -123,20 +123,19 @@ async def _between(
     """What the log holds from `start` to the day before `until`, by scope."""
     if not scopes or start >= until:
         return []
-    names, codes = _communes(scopes)
+    inside = _communes(scopes)
     rows = await conn.fetch(
         """
         select unit, measure, sum(value) as value from contribution
         where unit = any($1) and measure = any($2) and day >= $3 and day < $4
         group by unit, measure
         """,
-        codes,
+        list(inside),
         measures,
         start,
         until,
     )
-    scope_of = dict(zip(codes, names, strict=True))
-    return [(scope_of[row["unit"]], row["measure"], int(row["value"])) for row in rows]
+    return [(scope, row["measure"], int(row["value"])) for row in rows for scope in inside[row["unit"]]]
 
 
 def _tiers(scopes: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -175,8 +174,7 @@ async def _logged(
 
     A distinct measure counts an entity on its first day in the period: the day before that one lies outside.
     """
-    names, codes = _communes(scopes)
-    scope_of = dict(zip(codes, names, strict=True))
+    inside = _communes(scopes)
     rows = await conn.fetch(
         """
         select unit, measure, case when $6 = '' then '' else coalesce(dims ->> $6, '') end as category,
@@ -188,24 +186,25 @@ async def _logged(
           and ($7::timestamptz is null or known_at <= $7)
         group by 1, 2, 3
         """,
-        codes,
+        list(inside),
         stocks,
         flows,
         *period,
         dimension or "",
         known_at,
     )
-    return [(scope_of[row["unit"]], row["measure"], row["category"], int(row["value"])) for row in rows]
-
-
-def _communes(scopes: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Each scope paired with the commune-level units it is the sum of."""
-    pairs = [
-        (scope, code)
-        for scope in scopes
-        for code in (sorted(units.subtree(scope) - {scope}) if len(scope) == PROVINCE_DIGITS else [scope])
+    return [
+        (scope, row["measure"], row["category"], int(row["value"])) for row in rows for scope in inside[row["unit"]]
     ]
-    return [scope for scope, _ in pairs], [code for _, code in pairs]
+
+
+def _communes(scopes: Sequence[str]) -> dict[str, list[str]]:
+    """The commune-level units that the scopes are sums of, each with the scopes it lies in: one may lie in several."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for scope in scopes:
+        for code in sorted(units.subtree(scope) - {scope}) if len(scope) == PROVINCE_DIGITS else [scope]:
+            found[code].append(scope)
+    return found
 
 
 async def branch_sums(
@@ -276,7 +275,7 @@ async def _stock_by(conn: Connection, scope: str, measure: str, dimension: str, 
         ) as parts group by category
         """,
         scope,
-        _communes([scope])[1],
+        list(_communes([scope])),
         measure,
         dimension,
         end,
@@ -302,7 +301,7 @@ async def monthly(conn: Connection, scope: str, measures: Sequence[str], period:
         *period,
         first,
         after,
-        _communes([scope])[1],
+        list(_communes([scope])),
         min(first, period.end + timedelta(days=1)) if province else period.start,
         max(after, period.start) if province else period.start,
     )
