@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.event import Data, UnitCode
 from contracts.offices import Fee, OfficerRole
-from contracts.transfers import TransferState
+from contracts.transfers import TransferRequested, TransferSettled, TransferState
 
 PovertyStatus = Literal["poor", "near_poor", "newly_escaped", "average", "other"]
 LeavingReason = Literal["moved_away", "own_wish", "age_or_health", "long_absence", "expelled", "deceased", "other"]
@@ -303,4 +303,6 @@ EVENTS: tuple[type[Data], ...] = (
     MemberMerged,
     MemberUnmerged,
     MemberReorganised,
+    TransferRequested,
+    TransferSettled,
 )
