@@ -15,7 +15,7 @@ from services.chassis.settings import documented
 ROOT = Path(__file__).parents[1]
 TOP = {"services", "deploy", "contracts", "tests", ".ci"}
 SERVICES = {"members", "loans", "campaigns", "reporting"}
-DOORS = {"api", "projector", "main"}
+DOORS = {"api", "projector", "importer", "main"}
 LONGEST = 330
 ALLOWED = {
     "main": {
@@ -24,6 +24,7 @@ ALLOWED = {
     },
     "api": {"fastapi", "pydantic", "services.chassis", "contracts", "own"},
     "projector": {"services.chassis.consumer", "services.chassis.settings", "contracts", "own"},
+    "importer": {"services.chassis.jobs", "services.chassis.worker", "services.chassis.settings", "own"},
     "schemas": {"pydantic", "pydantic_core", "services.chassis.errors", "contracts", "own"},
     "commands": {
         *("pydantic", "pydantic_core", "contracts", "own", "services.chassis.db", "services.chassis.errors"),

@@ -36,7 +36,10 @@ DESCRIPTION = "Errors are RFC 9457 problem details, in Vietnamese or English by 
 
 @dataclass(frozen=True)
 class Service:
-    """What makes a service: name, routers, migrations' folder, further processes, background work, static pages."""
+    """What makes a service: name, routers, migrations' folder, further processes, background work, static pages.
+
+    `uploads` are the paths that take files, up to `max_import_bytes`.
+    """
 
     name: str
     routers: Sequence[APIRouter]
@@ -44,6 +47,7 @@ class Service:
     processes: dict[str, Process] = field(default_factory=dict)
     background: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
     pages: Path | None = None
+    uploads: Sequence[str] = ()
 
     def create_app(self, settings: Settings) -> FastAPI:
         """The API. It starts whether or not its database and issuer answer yet."""
@@ -73,7 +77,8 @@ class Service:
         )
         app.state.settings = settings
         app.state.authenticator = Authenticator(settings)
-        app.add_middleware(Edge, max_request_bytes=settings.max_request_bytes)
+        uploads = dict.fromkeys(self.uploads, settings.max_import_bytes)
+        app.add_middleware(Edge, max_request_bytes=settings.max_request_bytes, uploads=uploads)
         install(app)
         for router in self.routers:
             app.include_router(router)

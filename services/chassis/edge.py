@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 from opentelemetry import trace
@@ -22,7 +23,11 @@ SECURITY = [
 
 
 class TooLargeError(Exception):
-    """The body passed the limit while it was being read."""
+    """The body passed `limit` bytes, declared or while it was being read."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(limit)
 
 
 def language_of(header: str) -> str:
@@ -43,8 +48,8 @@ def language_of(header: str) -> str:
 class Edge:
     """ASGI middleware around a whole application."""
 
-    def __init__(self, app: ASGIApp, *, max_request_bytes: int) -> None:
-        self.app, self.max = app, max_request_bytes
+    def __init__(self, app: ASGIApp, *, max_request_bytes: int, uploads: Mapping[str, int]) -> None:
+        self.app, self.max, self.uploads = app, max_request_bytes, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -104,17 +109,18 @@ class Edge:
         """`receive`, raising TooLargeError past the limit, by the declared length or by what really comes."""
         declared = headers.get("content-length", "")
         scope.setdefault("state", {})
-        too_large = declared.isdigit() and int(declared) > self.max
+        most = self.uploads.get(scope["path"], self.max)
+        too_large = declared.isdigit() and int(declared) > most
         size = 0
 
         async def limited() -> Message:
             nonlocal size
             if too_large:
-                raise TooLargeError
+                raise TooLargeError(most)
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self.max:
-                raise TooLargeError
+            if size > most:
+                raise TooLargeError(most)
             return message
 
         return limited

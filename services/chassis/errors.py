@@ -3,7 +3,7 @@
 Problem
 ├── Unauthenticated 401    ├── NotFound 404    ├── Stale 412          ├── PreconditionRequired 428
 ├── Forbidden 403          ├── Conflict 409    ├── Unprocessable 422  ├── TooManyRequests 429
-├── Gone 410
+├── Gone 410               ├── UnsupportedMediaType 415
 └── Unavailable 503 (not now: try again after `Retry-After` seconds)
 """
 
@@ -123,6 +123,12 @@ class Stale(Problem):
     """If-Match names another version than the one that is there."""
 
     status, slug = 412, "stale"
+
+
+class UnsupportedMediaType(Problem):
+    """The body is of a kind this route does not take."""
+
+    status, slug = 415, "unsupported-media-type"
 
 
 class Unprocessable(Problem):

@@ -23,8 +23,12 @@ class Claim:
     key: str
 
 
-async def claim(conn: Connection, request: Request, caller: str, *, mandatory: bool) -> Claim | Response | None:
+async def claim(
+    conn: Connection, request: Request, caller: str, content: bytes, *, mandatory: bool
+) -> Claim | Response | None:
     """The answer already given under the request's key, or the claim to give it; None without a key.
+
+    `content` is the body, or a digest of it.
 
     Of concurrent requests with one key the first holds the row's lock, the others wait here for its commit.
     Same key with another request is 422; a money command without a key is 428.
@@ -40,7 +44,7 @@ async def claim(conn: Connection, request: Request, caller: str, *, mandatory: b
     if not 1 <= len(key) <= 200 or not key.isprintable():
         raise invalid(f"header:{HEADER}", "length", "Từ 1 đến 200 ký tự in được", "1 to 200 printable characters")
     asked = (request.method, request.url.path, request.url.query)
-    fingerprint = hashlib.sha256("\0".join(asked).encode() + b"\0" + await request.body()).digest()
+    fingerprint = hashlib.sha256("\0".join(asked).encode() + b"\0" + content).digest()
     if await _claim(conn, caller, key, fingerprint):
         return Claim(caller, key)
     kept = await _answer(conn, caller, key)

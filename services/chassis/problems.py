@@ -54,9 +54,9 @@ async def _http(request: Request, error: Exception) -> Response:
     return _render(body, dict(error.headers or {}))
 
 
-async def _too_large(request: Request, _: Exception) -> Response:
-    limit = request.app.state.settings.max_request_bytes
-    said = Text(f"Nhiều nhất {limit} byte", f"At most {limit} bytes").spoken(context().language)
+async def _too_large(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooLargeError)
+    said = Text(f"Nhiều nhất {error.limit} byte", f"At most {error.limit} bytes").spoken(context().language)
     return _render(
         document(413, "too-large", said, context().language, request.url.path),
         {"Connection": "close"},

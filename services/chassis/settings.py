@@ -67,6 +67,8 @@ class Settings(BaseModel):
     ops_port: Port = Field(9000, description="Port of /livez, /readyz and /metrics.")
     drain_seconds: int = Field(20, ge=0, le=600, description="How long SIGTERM waits for requests under way.")
     max_request_bytes: int = Field(4 << 20, ge=1024, description="A larger body is refused with 413.")
+    max_import_bytes: int = Field(64 << 20, ge=1024, description="A larger file to be imported is refused with 413.")
+    import_days: int = Field(30, ge=1, le=400, description="How long an imported file and its rows are kept.")
     rate_per_second: int = Field(1_000, ge=0, description="Requests a second per caller and process; 0 is no limit.")
     rate_burst: int = Field(2_000, ge=1, description="Requests a caller may have saved up.")
     idempotency_days: int = Field(30, ge=1, le=400, description="How long an Idempotency-Key's answer is kept.")

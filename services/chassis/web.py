@@ -1,7 +1,10 @@
 """What a door needs: the route that runs one request in one transaction, connections, preconditions."""
 
+import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Annotated, Any
+from contextlib import AbstractAsyncContextManager
+from tempfile import TemporaryFile
+from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
@@ -13,7 +16,7 @@ from services.chassis.errors import Fault, PreconditionRequired, Text, invalid
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 SAFE = {"GET", "HEAD", "OPTIONS"}
-MONEY, SHOWN_ONCE = "x-money", "x-shown-once"
+MONEY, SHOWN_ONCE, FILE = "x-money", "x-shown-once", "x-file"
 POSITIONS_IN_HEADER = 100
 
 
@@ -36,13 +39,20 @@ class Transactional(APIRoute):
         if (self.methods or set()) <= SAFE:
             return self._reading(inner)
         extra = self.openapi_extra or {}
-        mandatory, shown_once = bool(extra.get(MONEY)), extra.get(SHOWN_ONCE)
+        mandatory, shown_once, takes_file = bool(extra.get(MONEY)), extra.get(SHOWN_ONCE), FILE in extra
 
         async def handle(request: Request) -> Response:
-            await request.body()
+            if not takes_file:
+                return await transact(request, await request.body())
+            await authenticate(request)
+            with TemporaryFile() as file:
+                request.state.file = file
+                return await transact(request, await _spool(request, file))
+
+        async def transact(request: Request, content: bytes) -> Response:
             caller = await authenticate(request)
             async with db.transaction(request.app.state.pool) as conn:
-                claimed = await idempotency.claim(conn, request, caller.subject, mandatory=mandatory)
+                claimed = await idempotency.claim(conn, request, caller.subject, content, mandatory=mandatory)
                 if isinstance(claimed, Response):
                     return claimed
                 request.state.conn = conn
@@ -70,6 +80,16 @@ class Transactional(APIRoute):
         return handle
 
 
+async def _spool(request: Request, file: IO[bytes]) -> bytes:
+    """Write the body to `file` as it comes; its SHA-256."""
+    digest = hashlib.sha256()
+    async for part in request.stream():
+        file.write(part)
+        digest.update(part)
+    file.seek(0)
+    return digest.digest()
+
+
 def noun(name: str, route_class: type[Transactional] = Transactional) -> APIRouter:
     """The router of one noun."""
     return APIRouter(prefix=f"/v1/{name}", tags=[name], route_class=route_class)
@@ -90,12 +110,25 @@ async def _recorded(request: Request) -> AsyncIterator[db.Connection]:
         yield conn
 
 
+async def _uploaded(request: Request) -> IO[bytes]:
+    file: IO[bytes] = request.state.file
+    return file
+
+
+async def _snapshots(request: Request) -> Callable[[], AbstractAsyncContextManager[db.Connection]]:
+    return lambda: db.snapshot(request.app.state.pool)
+
+
 Writing = Annotated[db.Connection, Depends(_writing)]
 """The connection of the request's transaction."""
+Uploaded = Annotated[IO[bytes], Depends(_uploaded)]
+"""The body of an `upload` route, in a temporary file that ends with the request."""
 Reading = Annotated[db.Connection, Depends(_reading, scope="function")]
 """A connection in a read-only snapshot, given back before the response is sent."""
 Recorded = Annotated[db.Connection, Depends(_recorded, scope="function")]
 """`Reading` that may note that it was: committed before the response is sent, and if that fails nothing is answered."""
+Snapshots = Annotated[Callable[[], AbstractAsyncContextManager[db.Connection]], Depends(_snapshots)]
+"""Opens a read-only snapshot when called: for an answer that is read while it is sent."""
 
 IDEMPOTENT: dict[str, Any] = {
     "parameters": [
@@ -119,6 +152,13 @@ MONEY_COMMAND: dict[str, Any] = {
 def shown_once(field: str) -> dict[str, Any]:
     """`openapi_extra` of a POST whose answer holds a secret: null in the answer that is kept for retries."""
     return {**IDEMPOTENT, SHOWN_ONCE: field}
+
+
+def upload(*media_types: str) -> dict[str, Any]:
+    """`openapi_extra` of a POST whose body is a file: read to a temporary file before the transaction begins."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    content = {"required": True, "content": dict.fromkeys(media_types, binary)}
+    return {**IDEMPOTENT, FILE: True, "requestBody": content}
 
 
 def etag(response: Response, version: int) -> None:

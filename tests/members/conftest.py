@@ -1,8 +1,14 @@
-"""What tests of members share."""
+"""The members service on a database of its own, with an importer beside it."""
+
+import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
+from services.chassis.settings import Settings
+from services.chassis.worker import Worker
+from services.members.importer import importing
 from tests.conftest import Api, Database
 
 
@@ -16,3 +22,13 @@ async def url(database: Database) -> str:
 async def members(api: Api, url: str) -> httpx.AsyncClient:
     """A provincial caller of the members service."""
     return await api("members", url)
+
+
+@pytest.fixture
+async def importer(url: str) -> AsyncIterator[Worker]:
+    """An importer at work."""
+    process = Worker()
+    task = asyncio.create_task(importing(process, Settings(database_url=url)))
+    yield process
+    process.stopping.set()
+    await task

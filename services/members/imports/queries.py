@@ -1,0 +1,175 @@
+"""Reads of imports."""
+
+import json
+from collections.abc import Sequence, Set
+from uuid import UUID
+
+from services.chassis.db import Connection, Row
+from services.chassis.errors import FaultOut, NotFound, Text
+from services.chassis.paging import Page, after, page_of
+from services.members.imports.schemas import FAULTS, ImportOut, RowOut, Verdict, spoken
+
+UNFINISHED = ("received", "checking", "applying")
+
+
+def out(row: Row, language: str) -> ImportOut:
+    """An `import` row as the door shows it."""
+    faults = [
+        FaultOut(pointer=fault["pointer"], code=fault["code"], message=fault[language])
+        for fault in json.loads(row["faults"])
+    ]
+    shown = {**dict(row), "columns": json.loads(row["columns"]), "faults": faults}
+    return ImportOut.model_validate(shown, extra="ignore")
+
+
+async def row_of(conn: Connection, reach: Set[str], import_id: UUID) -> Row:
+    """One import inside `reach`, or 404."""
+    row = await conn.fetchrow("select * from import where id = $1 and unit = any($2)", import_id, list(reach))
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def get(conn: Connection, reach: Set[str], import_id: UUID, language: str) -> ImportOut:
+    """One import inside `reach`, or 404."""
+    return out(await row_of(conn, reach, import_id), language)
+
+
+async def find(conn: Connection, reach: Set[str], limit: int, cursor: str | None, language: str) -> Page[ImportOut]:
+    """Imports of `reach`, the newest first."""
+    start = after(cursor, UUID)
+    rows = await conn.fetch(
+        """
+        select * from import where unit = any($1) and ($2::uuid is null or id < $2) order by id desc limit $3
+        """,
+        list(reach),
+        *(start or (None,)),
+        limit + 1,
+    )
+    page, following = page_of(rows, limit, lambda row: (row["id"],))
+    return Page(items=[out(row, language) for row in page], next_cursor=following)
+
+
+async def verdicts(
+    conn: Connection, reach: Set[str], import_id: UUID, verdict: Verdict | None, limit: int, cursor: str | None
+) -> Page[RowOut]:
+    """Rows of an import and what became of them, in the order of the file."""
+    await row_of(conn, reach, import_id)
+    start = after(cursor, int)
+    rows = await conn.fetch(
+        """
+        select row, verdict, member, errors from import_row
+        where import = $1 and row > $2 and ($3::text is null or verdict = $3)
+        order by row limit $4
+        """,
+        import_id,
+        *(start or (0,)),
+        verdict,
+        limit + 1,
+    )
+    page, following = page_of(rows, limit, lambda row: (row["row"],))
+    items = [RowOut.model_validate({**dict(row), "errors": json.loads(row["errors"] or "[]")}) for row in page]
+    return Page(items=items, next_cursor=following)
+
+
+async def error_file(conn: Connection, reach: Set[str], import_id: UUID) -> str:
+    """The format of an import's error file. 404 if there is none: no row was refused, or it was deleted."""
+    row = await row_of(conn, reach, import_id)
+    if await part(conn, import_id, "errors", 0) is None:
+        raise NotFound(
+            Text("Không có tệp lỗi: không dòng nào bị từ chối, hoặc tệp đã hết hạn lưu", "There is no error file")
+        )
+    found: str = row["format"]
+    return found
+
+
+async def part(conn: Connection, import_id: UUID, kind: str, number: int) -> bytes | None:
+    """One part of a file, from 0; None after the last."""
+    found: bytes | None = await conn.fetchval(
+        "select bytes from import_file where import = $1 and kind = $2 and part = $3", import_id, kind, number
+    )
+    return found
+
+
+async def waiting(conn: Connection) -> list[UUID]:
+    """Imports to go on with, the oldest first."""
+    rows = await conn.fetch(
+        """
+        select id from import where state in ('received', 'checking', 'applying') order by id for update skip locked
+        """
+    )
+    return [row["id"] for row in rows]
+
+
+async def headings(conn: Connection, actor: str) -> dict[str, str | None]:
+    """What the caller's headings mean, by key."""
+    rows = await conn.fetch("select heading, field from import_heading where actor = $1", actor)
+    return {row["heading"]: row["field"] for row in rows}
+
+
+async def open_branches(conn: Connection, communes: Sequence[str]) -> list[Row]:
+    """Open branches of these communes: id, unit, name, name_folded."""
+    return await conn.fetch(
+        "select id, unit, name, name_folded from branch where unit = any($1) and closed_on is null", communes
+    )
+
+
+async def households(conn: Connection, branches: Sequence[UUID], written: Sequence[str]) -> list[Row]:
+    """Households of these branches whose id or address (lower case) is among `written`: id, branch, address."""
+    return await conn.fetch(
+        """
+        select id, branch, lower(address) as address from household
+        where branch = any($1) and (lower(address) = any($2) or id::text = any($2))
+        """,
+        branches,
+        written,
+    )
+
+
+async def members_of(conn: Connection, keys: Sequence[bytes]) -> dict[bytes, UUID]:
+    """Members that rows with these keys have become."""
+    rows = await conn.fetch("select key, member from import_key where key = any($1)", keys)
+    return {row["key"]: row["member"] for row in rows}
+
+
+async def rows_before(conn: Connection, import_id: UUID, keys: Sequence[bytes]) -> dict[bytes, int]:
+    """Rows of this import decided already that have these keys."""
+    rows = await conn.fetch("select key, row from import_row where import = $1 and key = any($2)", import_id, keys)
+    return {row["key"]: row["row"] for row in rows}
+
+
+async def refused(conn: Connection, import_id: UUID, first: int, last: int) -> dict[int, str]:
+    """What is wrong with the refused rows from `first` to `last`, by row."""
+    rows = await conn.fetch(
+        """
+        select row, errors from import_row
+        where import = $1 and row between $2 and $3 and verdict = 'refused'
+        """,
+        import_id,
+        first,
+        last,
+    )
+    return {row["row"]: spoken(FAULTS.validate_json(row["errors"])) for row in rows}
+
+
+async def is_open(conn: Connection, reach: Set[str], branch_id: UUID) -> bool:
+    """Whether this is an open branch inside `reach`."""
+    return bool(
+        await conn.fetchval(
+            "select exists (select from branch where id = $1 and unit = any($2) and closed_on is null)",
+            branch_id,
+            list(reach),
+        )
+    )
+
+
+async def api_in_use(conn: Connection) -> bool:
+    """Whether the API asked the database anything in the last fifth of a second."""
+    return bool(
+        await conn.fetchval(
+            """
+            select exists (select from pg_stat_activity
+                           where application_name = 'members-api' and state_change > now() - interval '200 ms')
+            """
+        )
+    )
