@@ -2,7 +2,8 @@
 
 import codecs
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -27,7 +28,8 @@ class CsvSheet(Sheet):
 
     def rows(self) -> Iterator[Row]:
         """The rows that hold something. Raises Unreadable naming the line that is no CSV."""
-        return number_rows(self._records(self.delimiter))
+        with closing(self._records(self.delimiter)) as records:
+            yield from number_rows(records)
 
     def check_below(self, heading: int) -> None:
         """Text holds nothing but its cells."""
@@ -35,7 +37,7 @@ class CsvSheet(Sheet):
     def close(self) -> None:
         """Each reading closes the file itself."""
 
-    def _records(self, delimiter: str) -> Iterator[Sequence[str]]:
+    def _records(self, delimiter: str) -> Generator[Sequence[str]]:
         with self.path.open(encoding=self.encoding, newline="") as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             try:
@@ -54,10 +56,12 @@ class CsvSheet(Sheet):
                 raise _undecodable(self.encoding) from None
 
     def _columns(self, delimiter: str) -> int:
-        try:
-            return sum(map(len, islice(self._records(delimiter), 20)))
-        except Unreadable:
-            return 0
+        """Cells of the first lines, as far as they can be read."""
+        cells = 0
+        with suppress(Unreadable), closing(self._records(delimiter)) as records:
+            for record in islice(records, 20):
+                cells += len(record)
+        return cells
 
 
 def _encoding(path: Path) -> str:

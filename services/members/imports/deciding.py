@@ -65,7 +65,8 @@ async def decide(conn: Connection, task: Task, plan: Plan, rows: Sequence[Row]) 
     """Decide up to 1,000 rows, in order. In mode `validate` only branches are written: the caller undoes it."""
     drafts = [draft(row, plan.columns, task.places) for row in rows]
     for each in drafts:
-        each.unit = each.unit or task.default_unit or task.places.only
+        if "unit" not in each.faults:
+            each.unit = each.unit or task.default_unit or task.places.only
     await _take_turns(conn, sorted({each.unit for each in drafts if each.unit}))
     await _place(conn, task, drafts)
     keys = {each.number: key for each in drafts if (key := _key(each))}
@@ -114,9 +115,11 @@ async def _place(conn: Connection, task: Task, drafts: Sequence[Draft]) -> None:
     directory = Directory(await queries.open_branches(conn, list({each.unit for each in drafts if each.unit})))
     missing: dict[tuple[str, str], list[Draft]] = {}
     for each in drafts:
+        if "unit" in each.faults:
+            continue
         if not each.branch and task.default_branch:
             each.item["branch"] = task.default_branch
-        elif each.unit is None and "unit" not in each.faults:
+        elif each.unit is None:
             each.wrong("unit", "missing", "Thiếu xã, phường", "The commune is missing")
         elif each.branch and each.unit and not directory.fill(each, each.unit):
             missing.setdefault((each.unit, fold(each.branch)), []).append(each)

@@ -44,13 +44,20 @@ class XlsxSheet(Sheet):
         with _understood():
             _check_parts(path)
             self.file = path.open("rb")
-            book: Any = openpyxl.load_workbook(self.file, read_only=True, data_only=True)
-            self.sheet = book.worksheets[0]
-            self.merged: list[tuple[str, int]] = []
-            self.uncomputed: list[tuple[str, int]] = []
-            self.filled = 0
-            with zipfile.ZipFile(path) as parts, parts.open(self.sheet._worksheet_path) as file:
-                self._scan(file)
+            try:
+                self._open(path)
+            except BaseException:
+                self.file.close()
+                raise
+
+    def _open(self, path: Path) -> None:
+        book: Any = openpyxl.load_workbook(self.file, read_only=True, data_only=True)
+        self.sheet = book.worksheets[0]
+        self.merged: list[tuple[str, int]] = []
+        self.uncomputed: list[tuple[str, int]] = []
+        self.filled = 0
+        with zipfile.ZipFile(path) as parts, parts.open(self.sheet._worksheet_path) as file:
+            self._scan(file)
 
     def rows(self) -> Iterator[Row]:
         """The rows that hold something."""
