@@ -45,7 +45,7 @@ class Stack:
     ) -> None:
         self.folder = folder.absolute()
         self.logs = self.folder / "logs"
-        self.webhook_key = self.folder / "webhook.key"
+        self.keys = {name: self.folder / f"{name}.key" for name in ("webhook", "personal")}
         self.say = say
         self.settings = dict(settings or {})
         self.ports = self._choose_ports(dict(ports or {}))
@@ -60,7 +60,7 @@ class Stack:
         self.logs.mkdir(parents=True, exist_ok=True)
         for log in self.logs.glob("*.log"):
             log.replace(log.with_suffix(".log.before"))
-        self._make_webhook_key()
+        self._make_keys()
         self.say("PostgreSQL")
         self.postgres.start()
         self._create_databases()
@@ -148,7 +148,7 @@ class Stack:
             "DATABASE_PASSWORD_FILE": str(self.postgres.folder / "password"),
             "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "ISSUER_URL": self.addresses["issuer"],
-            "WEBHOOK_KEY_FILE": str(self.webhook_key),
+            **{f"{name.upper()}_KEY_FILE": str(path) for name, path in self.keys.items()},
             "WEBHOOK_INSECURE": "true",
             "PORT": str(port),
             "OPS_PORT": str(ops_port),
@@ -166,10 +166,11 @@ class Stack:
             log=self.logs / f"{name}.log", env=self.environment(service, ops_port, port), cwd=ROOT,
         )  # fmt: skip
 
-    def _make_webhook_key(self) -> None:
-        if not self.webhook_key.exists():
-            self.webhook_key.touch(0o600)
-            self.webhook_key.write_bytes(base64.b64encode(secrets.token_bytes(32)))
+    def _make_keys(self) -> None:
+        for path in self.keys.values():
+            if not path.exists():
+                path.touch(0o600)
+                path.write_bytes(base64.b64encode(secrets.token_bytes(32)))
 
     def _start_issuer(self) -> None:
         key, log = self.folder / "issuer.pem", self.logs / "issuer.log"

@@ -138,15 +138,20 @@ async def keeping(app: FastAPI) -> AsyncIterator[None]:
     keys = app.state.settings.personal_key
 
     async def load() -> None:
-        while keys is not None:
-            try:
-                async with db.transaction(app.state.pool) as conn:
-                    app.state.vault = await Vault.load(conn, keys.get_secret_value())
-            except db.NOT_NOW as error:
-                log.warning("not now", extra={"dependency": "database", "error": repr(error)})
-            await asyncio.sleep(RELOAD_SECONDS if app.state.vault else 1)
+        try:
+            async with db.transaction(app.state.pool) as conn:
+                app.state.vault = await Vault.load(conn, keys.get_secret_value()) if keys else None
+        except db.NOT_NOW as error:
+            log.warning("not now", extra={"dependency": "database", "error": repr(error)})
 
-    task = asyncio.create_task(load())
+    async def follow() -> None:
+        while keys is not None:
+            await asyncio.sleep(RELOAD_SECONDS if app.state.vault else 1)
+            await load()
+
+    if keys is not None:
+        await load()
+    task = asyncio.create_task(follow())
     try:
         yield
     finally:

@@ -34,7 +34,7 @@ async def absent(folder: Path) -> AsyncIterator[Platform]:
     )
     await asyncio.to_thread(made.postgres.start)
     await asyncio.to_thread(made.postgres.stop)
-    made._make_webhook_key()
+    made._make_keys()
     yield Platform(made)
     await asyncio.to_thread(made.stop)
 
