@@ -21,9 +21,11 @@ SCRIPT = """
 \\set n random(1, 1000000000)
 with change as (
     insert into bench_member (id, unit, branch, household, name, name_folded, birth_year, ethnicity, ethnicity_system,
-                              kind, core, joined_on, status, version, recorded_at)
+                              kind, core, joined_on, status, timeline, version, recorded_at)
     select uuidv7(), '06760', branch.id, household.id, 'Hội viên Mẫu', 'hoi vien mau', 1980, '01', '1979', 'ordinary',
-           false, '2021-05-10', 'active', 1, now()
+           false, '2021-05-10', 'active',
+           json_build_array(json_build_object('since', '2021-05-10', 'cause', 'began', 'unit', '06760', 'branch',
+               branch.id, 'household', household.id, 'status', 'active', 'kind', 'ordinary', 'core', false)), 1, now()
     from (select id from branch limit 1) as branch, (select id from household limit 1) as household returning id
 )
 insert into bench_journal (id, type, subject, version, occurred_on, unit, data, actor)
