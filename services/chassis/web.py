@@ -16,7 +16,7 @@ from services.chassis.errors import Fault, PreconditionRequired, Text, invalid
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 SAFE = {"GET", "HEAD", "OPTIONS"}
-MONEY, SHOWN_ONCE, FILE = "x-money", "x-shown-once", "x-file"
+MONEY, SHOWN_ONCE, FILE, ASKS = "x-money", "x-shown-once", "x-file", "x-asks"
 POSITIONS_IN_HEADER = 100
 
 
@@ -40,6 +40,7 @@ class Transactional(APIRoute):
             return self._reading(inner)
         extra = self.openapi_extra or {}
         mandatory, shown_once, takes_file = bool(extra.get(MONEY)), extra.get(SHOWN_ONCE), FILE in extra
+        asks = ASKS in extra
 
         async def handle(request: Request) -> Response:
             if not takes_file:
@@ -52,7 +53,9 @@ class Transactional(APIRoute):
         async def transact(request: Request, content: bytes) -> Response:
             caller = await authenticate(request)
             async with db.transaction(request.app.state.pool) as conn:
-                claimed = await idempotency.claim(conn, request, caller.subject, content, mandatory=mandatory)
+                claimed = None
+                if not asks:
+                    claimed = await idempotency.claim(conn, request, caller.subject, content, mandatory=mandatory)
                 if isinstance(claimed, Response):
                     return claimed
                 request.state.conn = conn
@@ -147,6 +150,10 @@ MONEY_COMMAND: dict[str, Any] = {
     "parameters": [{**IDEMPOTENT["parameters"][0], "required": True}],
 }
 """`openapi_extra` of a POST that moves money: the key is mandatory."""
+
+
+QUESTION: dict[str, Any] = {ASKS: True}
+"""`openapi_extra` of a POST that changes nothing, only asks in its body: its answer is never kept."""
 
 
 def shown_once(field: str) -> dict[str, Any]:

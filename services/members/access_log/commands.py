@@ -1,7 +1,8 @@
 """Writes of the access log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
+from uuid import UUID
 
 from services.chassis.clock import today
 from services.chassis.db import Connection
@@ -17,12 +18,17 @@ async def show(conn: Connection, viewer: Viewer | None, records: Sequence[Record
     if viewer is None:
         return [record.masked() for record in records]
     if records:
-        await conn.execute(
-            "insert into access_log (caller, unit, purpose, route, subjects) values ($1, $2, $3, $4, $5)",
-            *viewer,
-            list({record.subject() for record in records}),
-        )
+        await note(conn, viewer, {record.subject() for record in records})
     return list(records)
+
+
+async def note(conn: Connection, viewer: Viewer, subjects: Collection[UUID]) -> None:
+    """One row: who sees what of whom; `subjects` are members and households, or the import whose file is given back."""
+    await conn.execute(
+        "insert into access_log (caller, unit, purpose, route, subjects) values ($1, $2, $3, $4, $5)",
+        *viewer,
+        list(subjects),
+    )
 
 
 async def forget(conn: Connection) -> list[str]:

@@ -31,20 +31,23 @@ async def find(
     rows = await conn.fetch(
         """
         select id, at, caller, unit, purpose, route, array(
-            select id from member where id = any(subjects) and unit = any($1)
-            union all select id from household where id = any(subjects) and unit = any($1)) as subjects
+            select id from member where id = any(subjects) and unit = any($1) and ($2::uuid is null or branch = $2)
+            union all select id from household
+            where id = any(subjects) and unit = any($1) and ($2::uuid is null or branch = $2)) as subjects
         from access_log
-        where subjects @> $2::uuid[]
-          and ($3::text is null or caller = $3 and unit = any($1))
-          and ($4::bigint is null or id < $4)
+        where subjects @> $3::uuid[]
+          and ($4::text is null or caller = $4 and unit = any($7))
+          and ($5::bigint is null or id < $5)
         order by id desc
-        limit $5
+        limit $6
         """,
-        list(reach),
+        list(reach.units),
+        reach.branch,
         subjects,
         reader,
         *(after(cursor, int) or (None,)),
         limit + 1,
+        list(reach),
     )
     page, following = page_of(rows, limit, lambda row: (row["id"],))
     return Page(items=[AccessOut.model_validate(dict(row)) for row in page], next_cursor=following)
@@ -71,10 +74,13 @@ async def _unknown(conn: Connection, reach: Reach, subjects: Sequence[UUID]) -> 
             """
             select exists (
                 select unnest($1::uuid[])
-                except select id from member where id = any($1) and unit = any($2)
-                except select id from household where id = any($1) and unit = any($2))
+                except select id from member
+                where id = any($1) and unit = any($2) and ($3::uuid is null or branch = $3)
+                except select id from household
+                where id = any($1) and unit = any($2) and ($3::uuid is null or branch = $3))
             """,
             subjects,
-            list(reach),
+            list(reach.units),
+            reach.branch,
         )
     )

@@ -18,6 +18,7 @@ from services.members.access_log.schemas import personal
 from services.members.erasures import queries
 from services.members.erasures.schemas import ErasureOut
 from services.members.households.schemas import HouseholdOut
+from services.members.imports import commands as imports
 from services.members.members import commands as members
 from services.members.members.numbers import FIELDS
 from services.members.members.record import SEALED
@@ -50,6 +51,7 @@ async def erase(
     homes = await _empty_homes(conn, left)
     erased += ["household.address"] if homes else []
     erased += await _free_text(conn, member_id)
+    erased += ["import.file"] if await imports.forget_member(conn, member_id) else []
     await idempotency.mask(conn, [member_id, *homes], {*personal(MemberOut), *personal(HouseholdOut)})
     await requests.complete(conn, reach, request_id, request.version, today(), erased_by)
     return await _proof(conn, request, erased, erased_by)

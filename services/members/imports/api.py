@@ -9,8 +9,11 @@ from fastapi.responses import StreamingResponse
 
 from services.chassis.auth import Caller, needs
 from services.chassis.context import context
+from services.chassis.errors import invalid
 from services.chassis.paging import Cursor, Limit, Page
-from services.chassis.web import IDEMPOTENT, Reading, Snapshots, Uploaded, Writing, noun, upload
+from services.chassis.web import IDEMPOTENT, Reading, Recorded, Snapshots, Uploaded, Writing, noun, upload
+from services.members.access_log.api import Viewing
+from services.members.access_log.commands import note
 from services.members.branches.schemas import UnitCode
 from services.members.imports import commands, queries
 from services.members.imports.schemas import Format, ImportOut, Mode, RowOut, Verdict
@@ -96,10 +99,17 @@ async def list_import_rows(
 
 
 @router.get("/{import_id}/errors", response_class=Response, responses=FILES)
-async def read_import_errors(import_id: UUID, snapshots: Snapshots, caller: Importer) -> Response:
-    """The refused rows as they were sent, with a column that says what is wrong: correct them, send the file again."""
-    async with snapshots() as conn:
-        format_ = await queries.error_file(conn, caller.reach, import_id)
+async def read_import_errors(
+    import_id: UUID, conn: Recorded, snapshots: Snapshots, caller: Importer, viewer: Viewing
+) -> Response:
+    """The refused rows as they were sent, with a column that says what is wrong: correct them, send the file again.
+
+    It is full of names: needs a Purpose, and is logged, as an access to this import, before the first byte is sent.
+    """
+    if viewer is None:
+        raise invalid("header:purpose", "missing", "Tải tệp lỗi cần nêu mục đích", "An error file needs a purpose")
+    format_ = await queries.error_file(conn, caller.reach, import_id)
+    await note(conn, viewer, [import_id])
 
     async def parts() -> AsyncIterator[bytes]:
         number, part = 0, b"-"

@@ -205,6 +205,30 @@ async def end(conn: Connection, import_id: UUID, state: str, fault: Fault | None
     )
 
 
+async def forget_member(conn: Connection, member_id: UUID) -> bool:
+    """Delete the files in which a member stands, and the hashes of her rows; whether there were any.
+
+    A file can only be found by a row of hers that was read whole. 409 while one of these imports is under way.
+    """
+    rows = await conn.fetch(
+        """
+        with hers as (delete from import_key where member = $1 returning key)
+        update import_row set key = null, errors = null
+        from import
+        where import.id = import and (member = $1 or key in (select key from hers))
+        returning import.id, finished_at
+        """,
+        member_id,
+    )
+    if any(row["finished_at"] is None for row in rows):
+        text = Text(
+            "Tệp có người này đang được nhập, hãy thử lại sau", "A file that names this person is being imported"
+        )
+        raise Conflict(text, slug="import-under-way")
+    await conn.execute("delete from import_file where import = any($1)", [row["id"] for row in rows])
+    return bool(rows)
+
+
 async def forget(conn: Connection, days: int) -> None:
     """Delete files and rows of imports that ended more than `days` ago; what was counted stays."""
     await conn.execute(

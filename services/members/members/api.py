@@ -12,7 +12,7 @@ from services.chassis.context import context
 from services.chassis.errors import Forbidden, Text, invalid
 from services.chassis.paging import Cursor, Limit, Page
 from services.chassis.vault import Vaulted
-from services.chassis.web import IDEMPOTENT, IfMatch, Recorded, Writing, etag, noun
+from services.chassis.web import IDEMPOTENT, QUESTION, IfMatch, Recorded, Writing, etag, noun
 from services.members.access_log.api import Viewing
 from services.members.access_log.commands import show
 from services.members.branches.schemas import UnitKey
@@ -74,7 +74,7 @@ async def list_members(
     return Page(items=await show(conn, viewer, page.items), next_cursor=page.next_cursor)
 
 
-@router.post("/lookup")
+@router.post("/lookup", openapi_extra=QUESTION)
 async def look_members_up(
     body: LookupIn, conn: Writing, caller: Personal, viewer: Viewing, vault: Vaulted
 ) -> Page[MemberOut]:

@@ -24,7 +24,7 @@ from subject_request join member on member.id = subject_request.member, lateral 
            (array_agg(reason order by version desc) filter (where reason is not null))[1] as reason
     from subject_request_step where request = subject_request.id
 ) as trail
-where member.unit = any($2)
+where member.unit = any($2) and ($3::uuid is null or member.branch = $3)
 """.replace("OVERDUE", OVERDUE)
 
 
@@ -35,7 +35,9 @@ def out(row: Row) -> RequestOut:
 
 async def get(conn: Connection, reach: Reach, request_id: UUID) -> RequestOut:
     """One request of a member inside `reach`, or 404."""
-    row = await conn.fetchrow(f"{SELECT} and subject_request.id = $3", today(), list(reach), request_id)
+    row = await conn.fetchrow(
+        f"{SELECT} and subject_request.id = $4", today(), list(reach.units), reach.branch, request_id
+    )
     if row is None:
         raise NotFound
     return out(row)
@@ -57,16 +59,17 @@ async def find(
     rows = await conn.fetch(
         f"""
         {SELECT}
-          and ($3::uuid is null or subject_request.member = $3)
-          and ($4::text is null or subject_request.kind = $4)
-          and ($5::text is null or subject_request.state = $5)
-          and (not $6 or {OVERDUE})
-          and ($7::date is null or (completion_due, subject_request.id) > ($7, $8::uuid))
+          and ($4::uuid is null or subject_request.member = $4)
+          and ($5::text is null or subject_request.kind = $5)
+          and ($6::text is null or subject_request.state = $6)
+          and (not $7 or {OVERDUE})
+          and ($8::date is null or (completion_due, subject_request.id) > ($8, $9::uuid))
         order by completion_due, subject_request.id
-        limit $9
+        limit $10
         """,
         overdue_on or today(),
-        list(reach),
+        list(reach.units),
+        reach.branch,
         member,
         kind,
         state,
