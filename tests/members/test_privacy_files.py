@@ -15,7 +15,7 @@ from tests.members.test_people import OLD, PHONE, ready
 from tests.members.test_privacy_erasure import asked, erase
 
 
-async def files(conn: asyncpg.Connection[asyncpg.Record]) -> bytes:
+async def files(conn: "asyncpg.Connection[asyncpg.Record]") -> bytes:
     """Every byte of every file kept."""
     return b"".join(row["bytes"] for row in await conn.fetch("select bytes from import_file order by import, part"))
 
