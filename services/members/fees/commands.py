@@ -4,7 +4,6 @@ from uuid import UUID
 
 from contracts.members import MemberFeesChanged
 from contracts.offices import Fee
-from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection
 from services.chassis.errors import Fault, FaultOut, NotFound, Text, Unprocessable
@@ -12,8 +11,8 @@ from services.chassis.reach import Reach
 from services.members import timeline
 from services.members.fees.schemas import CollectedOut, CollectionIn, CollectionOut, FeeIn
 from services.members.members import queries
-from services.members.members.commands import at_version, update
-from services.members.members.record import UPDATE, Member
+from services.members.members.commands import at_version, update, update_many
+from services.members.members.record import Member
 
 
 async def record(
@@ -57,8 +56,7 @@ async def collect(conn: Connection, reach: Reach, body: CollectionIn, language: 
         else:
             after = news[member_id] = _with(member, fee)
             verdicts.append(CollectedOut(member=member_id, verdict="recorded", version=after.version))
-    await conn.executemany(UPDATE, [(*member.row(), member.version - 1) for member in news.values()])
-    await journal.append(conn, *(member.fact(MemberFeesChanged, fee.on) for member in news.values()))
+    await update_many(conn, [(member, fee.on) for member in news.values()], MemberFeesChanged)
     refused = sum(verdict.verdict == "refused" for verdict in verdicts)
     return CollectionOut(items=verdicts, recorded=len(news), refused=refused)
 

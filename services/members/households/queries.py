@@ -8,10 +8,10 @@ from pydantic import TypeAdapter
 from contracts.members import HouseholdSpell
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
-from services.chassis.paging import Page, after, page_of
+from services.chassis.paging import Page
 from services.chassis.reach import Reach
 from services.members.households.schemas import HouseholdOut
-from services.members.units.queries import on_last_day, there, within
+from services.members.units.queries import page_in
 
 TIMELINE = TypeAdapter(list[HouseholdSpell])
 
@@ -34,24 +34,7 @@ async def find(
     conn: Connection, reach: Reach, unit: str | None, branch: UUID | None, limit: int, cursor: str | None
 ) -> Page[HouseholdOut]:
     """Households of `unit` (or of all of `reach`) and of `branch`, by unit and id."""
-    start, inside = after(cursor, str, UUID), reach.within(branch=branch)
-    rows = await conn.fetch(
-        f"""
-        select * from household
-        where unit = any($1)
-          and ($2::uuid is null or branch = $2)
-          and ($3::text is null or (unit, id) > ($3, $4::uuid))
-          and ($6::text is null or {there("$6", "$7")})
-        order by unit, id
-        limit $5
-        """,  # noqa: S608  # own text
-        within(inside.units, unit),
-        inside.branch,
-        *(start or (None, None)),
-        limit + 1,
-        *on_last_day(unit),
-    )
-    page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
+    page, following = await page_in(conn, "household", reach, unit, branch, limit, cursor)
     return Page(items=[out(row) for row in page], next_cursor=following)
 
 

@@ -197,8 +197,13 @@ async def take_poverty_status(conn: Connection, household: UUID, home: Sequence[
         for member in await queries.of_household(conn, household)
         if (after := member.next(timeline.with_poverty(member.timeline, {household: home}))).timeline != member.timeline
     ]
-    await conn.executemany(UPDATE, [(*member.row(), member.version - 1) for member in news])
-    await journal.append(conn, *(m.fact(MemberCorrected, max(since, m.timeline[0].since)) for m in news))
+    await update_many(conn, [(member, max(since, member.timeline[0].since)) for member in news], MemberCorrected)
+
+
+async def update_many(conn: Connection, news: Sequence[tuple[Member, date]], event: type[MemberState]) -> None:
+    """Write the next versions of members whose rows this transaction holds locked, each with the day it counts from."""
+    await conn.executemany(UPDATE, [(*member.row(), member.version - 1) for member, _ in news])
+    await journal.append(conn, *(member.fact(event, since) for member, since in news))
 
 
 async def reseal(conn: Connection, vault: Vault, after: UUID) -> UUID | None:

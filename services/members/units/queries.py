@@ -1,10 +1,14 @@
 """Reads of units; they are reference data that every service holds."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from datetime import date
+from uuid import UUID
 
 from contracts import units
+from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
+from services.chassis.paging import after, page_of
+from services.chassis.reach import Reach
 from services.members.units.schemas import LineageOut, UnitOut, UnitsOut
 
 
@@ -61,3 +65,27 @@ def there(key: str, day: str) -> str:
     return f"""(unit = {key} or timeline::text like '%"' || {key} || '"%' and {key} = (
         select spell ->> 'unit' from json_array_elements(timeline) with ordinality as spells (spell, number)
         where (spell ->> 'since')::date <= {day} order by number desc limit 1))"""  # noqa: S608  # own text
+
+
+async def page_in(
+    conn: Connection, table: str, reach: Reach, unit: str | None, branch: UUID | None, limit: int, cursor: str | None
+) -> tuple[Sequence[Row], str | None]:
+    """A page of a table of things in branches: of `unit` (or all of `reach`) and of `branch`, by unit and id."""
+    start, inside = after(cursor, str, UUID), reach.within(branch=branch)
+    rows = await conn.fetch(
+        f"""
+        select * from {table}
+        where unit = any($1)
+          and ($2::uuid is null or branch = $2)
+          and ($3::text is null or (unit, id) > ($3, $4::uuid))
+          and ($6::text is null or {there("$6", "$7")})
+        order by unit, id
+        limit $5
+        """,  # noqa: S608  # own text
+        within(inside.units, unit),
+        inside.branch,
+        *(start or (None, None)),
+        limit + 1,
+        *on_last_day(unit),
+    )
+    return page_of(rows, limit, lambda row: (row["unit"], row["id"]))
