@@ -21,6 +21,7 @@ from services.reporting.freshness.queries import Sample, sample
 from services.reporting.main import SERVICE
 from services.reporting.stream.queries import MOST, news
 from services.reporting.stream.turns import Turns
+from tests.chassis.bus import until
 from tests.conftest import Api
 from tests.issuer import Issuer
 from tests.reporting.states import BRANCHES, UNITS, borrower_state, change, loan_state, member_state, spell
@@ -204,6 +205,11 @@ async def test_a_listener_that_is_lost_makes_no_answer_late(api: Api, url: str) 
     reporting = await api("reporting", url)
     app = reporting._transport.app  # type: ignore[attr-defined]
     await reporting.get(PATH)
+
+    async def connected() -> bool:
+        return bool(app.state.applied.connected)
+
+    await until(connected)  # a connection still being made would be taken for one that came back
     app.state.applied.connected = False
     for number in range(1, 10):
         await applied(url, "06760")
