@@ -160,7 +160,7 @@ async def keeping(app: FastAPI) -> AsyncIterator[None]:
             await task
 
 
-def _held(request: Request) -> Vault | None:
+async def _held(request: Request) -> Vault | None:
     vault: Vault | None = request.app.state.vault
     if vault is None and request.app.state.settings.personal_key is not None:
         raise Unavailable
