@@ -134,7 +134,8 @@ def placed(timeline: Sequence[P], branches: Mapping[UUID, Sequence[BranchSpell]]
         if there is None:
             found.append(spell)
             continue
-        found.append(spell.model_copy(update={"unit": nearest(there, spell.since).unit}))
+        unit = nearest(there, spell.since).unit
+        found.append(spell if spell.unit == unit else spell.model_copy(update={"unit": unit}))
         for move in there:
             if spell.since < move.since < until and move.unit != found[-1].unit:
                 news = {"since": move.since, "cause": "reorganised", "unit": move.unit}
@@ -160,8 +161,8 @@ def with_poverty(timeline: Sequence[MemberSpell], homes: Mapping[UUID, Sequence[
             found.append(spell)
             continue
         home = homes[spell.household] if spell.household else ()
-        status = at(home, spell.since)
-        found.append(spell.model_copy(update={"poverty_status": status.poverty_status if status else None}))
+        status = (held := at(home, spell.since)) and held.poverty_status
+        found.append(spell if spell.poverty_status == status else spell.model_copy(update={"poverty_status": status}))
         for change in {each.since: each for each in home}.values():
             if spell.status == "active" and spell.since < change.since < until:
                 news = {"since": change.since, "cause": "changed", "poverty_status": change.poverty_status}

@@ -43,11 +43,14 @@ async def enrol(
     if faults := [*_faults(body, places), *numbers.unkept(body, vault)]:
         raise Unprocessable(faults=faults)
     member = _enrolled(body, places, vault)
+    shown = member.on(today())
+    row = member.row(today(), shown=shown)
     try:
-        await journal.record(conn, member.fact(MemberEnrolled, body.joined_on), INSERT, *member.row())
+        await journal.record(conn, member.fact(MemberEnrolled, body.joined_on), INSERT, *row)
     except UniqueViolation:
         raise Conflict(slug="citizen-number-taken", faults=[TAKEN]) from None
-    return member.on(today()).model_copy(update={"warnings": _spoken(_doubts(body), language)})
+    shown.warnings = _spoken(_doubts(body), language)
+    return shown
 
 
 async def enrol_many(
@@ -89,7 +92,7 @@ async def enrol_many(
             members.append(_enrolled(row, places, vault))
             verdict.verdict, verdict.id, verdict.version = "created", members[-1].id, 1
     if members:
-        await conn.copy_records_to_table("member", records=[member.row() for member in members], columns=COLUMNS)
+        await conn.copy_records_to_table("member", records=[member.row(today()) for member in members], columns=COLUMNS)
         await journal.append(conn, *(member.fact(MemberEnrolled, member.timeline[0].since) for member in members))
     refused = sum(verdict.verdict == "refused" for verdict in verdicts)
     return BatchOut(items=verdicts, created=len(members), refused=refused)
@@ -175,9 +178,11 @@ async def at_version(conn: Connection, reach: Reach, member_id: UUID, version: i
 
 async def update(conn: Connection, member: Member, event: type[MemberState], since: date) -> MemberOut:
     """Write a member's next version; 412 if another was written meanwhile."""
-    if not await journal.record(conn, member.fact(event, since), UPDATE, *member.row(), member.version - 1):
+    shown = member.on(today())
+    row = member.row(today(), shown=shown)
+    if not await journal.record(conn, member.fact(event, since), UPDATE, *row, member.version - 1):
         raise Stale
-    return member.on(today())
+    return shown
 
 
 async def sweep(conn: Connection, day: date | None = None) -> None:
@@ -202,7 +207,7 @@ async def take_poverty_status(conn: Connection, household: UUID, home: Sequence[
 
 async def update_many(conn: Connection, news: Sequence[tuple[Member, date]], event: type[MemberState]) -> None:
     """Write the next versions of members whose rows this transaction holds locked, each with the day it counts from."""
-    await conn.executemany(UPDATE, [(*member.row(), member.version - 1) for member, _ in news])
+    await conn.executemany(UPDATE, [(*member.row(today()), member.version - 1) for member, _ in news])
     await journal.append(conn, *(member.fact(event, since) for member, since in news))
 
 
@@ -277,14 +282,16 @@ def unplaced(
 
 
 def _enrolled(body: MemberIn, places: Places, vault: Vault | None) -> Member:
+    given = vars(body)
     spell = MemberSpell(
         since=body.joined_on,
         cause="began",
         unit=places.branches[body.branch]["unit"],
+        branch=body.branch,
         status="active",
-        **body.model_dump(include={"branch", "group", "household", "kind", "core", "ethnicity"}),
+        **{name: given[name] for name in DATED},
     )
     spells = timeline.with_poverty(timeline.placed([spell], places.paths), places.homes)
-    member_id, given = journal.new_id(), body.model_dump(include={*PERSON, *numbers.FIELDS})
-    person = {name: given.pop(name) for name in PERSON} | numbers.sealed(member_id, given, vault)
+    member_id = journal.new_id()
+    person = {name: given[name] for name in PERSON} | numbers.sealed(member_id, given, vault)
     return Member(id=member_id, version=1, recorded_at=journal.now(), timeline=spells, **person)

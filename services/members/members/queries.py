@@ -237,10 +237,15 @@ async def places(
         list(households),
         list(groups),
     )
-    inside = [row for row in rows if reach.covers(row["unit"], row["branch"])]
-    return Places(
-        {row["id"]: row for row in inside if row["kind"] == "branch"},
-        {row["id"]: HOME.validate_json(row["timeline"]) for row in inside if row["kind"] == "home"},
-        {row["id"]: row for row in inside if row["kind"] == "group"},
-        {row["id"]: PATH.validate_json(row["timeline"]) for row in inside if row["kind"] == "branch"},
-    )
+    found = Places({}, {}, {}, {})
+    for row in rows:
+        kind, place, unit, _, branch, spells = row
+        if not reach.covers(unit, branch):
+            continue
+        if kind == "branch":
+            found.branches[place], found.paths[place] = row, PATH.validate_json(spells)
+        elif kind == "home":
+            found.homes[place] = HOME.validate_json(spells)
+        else:
+            found.groups[place] = row
+    return found

@@ -75,12 +75,8 @@ class Member(BaseModel):
         left = None
         if spell.status != "active":
             left = next(s.since for s in self.timeline if s.status != "active" and s.since >= first.since)
-        return MemberOut(
-            **spell.model_dump(exclude={"since", "cause"}),
-            **self.model_dump(exclude={"timeline", "roles", "fees", *SEALED}),
-            joined_on=first.since,
-            left_on=left,
-        )
+        values = {**vars(self), **vars(spell), "joined_on": first.since, "left_on": left}
+        return MemberOut.model_validate(values, extra="ignore")
 
     def opened(self, vault: Vault | None, day: date | None = None) -> MemberOut:
         """As the door shows it as of a day (today by default), with the numbers opened."""
@@ -92,16 +88,16 @@ class Member(BaseModel):
             update={name: vault.open(sealed, f"{self.id}:{name}") for name, sealed in numbers.items() if sealed}
         )
 
-    def row(self, day: date | None = None, columns: Sequence[str] = COLUMNS) -> tuple[Any, ...]:
-        """Its values in the order of these columns, as of a day (today by default)."""
-        now = day or today()
-        values = self.on(now).model_dump() | {
-            **{name: getattr(self, name) for name in SEALED},
+    def row(self, day: date, columns: Sequence[str] = COLUMNS, shown: MemberOut | None = None) -> tuple[Any, ...]:
+        """Its values in the order of these columns, as of a day; `shown` is itself `on` that day, if made before."""
+        values = {
+            **vars(self),
+            **vars(shown or self.on(day)),
             "name_folded": fold(self.name or ""),
             **{name: to_json(getattr(self, name)).decode() for name in ("timeline", "roles", "fees")},
-            "due_on": timeline.next_after(self.timeline, now),
+            "due_on": timeline.next_after(self.timeline, day),
         }
-        return tuple(values[name] for name in columns)
+        return tuple([values[name] for name in columns])
 
     def fact(self, event: type[MemberState], occurredon: date) -> journal.Fact:
         """The event that tells this state."""
