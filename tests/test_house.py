@@ -1,14 +1,17 @@
 """The rules of the house, as failing tests: who may import whom, where SQL lives, how long a file may be."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from fastapi.dependencies.models import Dependant
 
 from services.chassis.settings import documented
 
@@ -201,6 +204,22 @@ def test_doors_hold_no_sql() -> None:
         if path.stem == "api" and re.search(r"\.(fetch|fetchrow|fetchval|execute)\(", path.read_text(encoding="utf-8"))
     ]
     assert not wrong
+
+
+def called(dependant: Dependant) -> Iterator[object]:
+    """What FastAPI calls for a request: a door and all it depends on."""
+    yield dependant.call
+    for each in dependant.dependencies:
+        yield from called(each)
+
+
+@pytest.mark.parametrize("service", ["members", "loans", "reporting"])
+def test_no_request_leaves_the_event_loop(service: str) -> None:
+    """Doors and dependencies are async: FastAPI sends any other through a thread, which a request pays for."""
+    routes = [route for router in import_module(f"services.{service}.main").SERVICE.routers for route in router.routes]
+    calls = {call for route in routes for call in called(route.dependant) if call is not None}
+    assert len(calls) > len(routes)
+    assert [c for c in calls if not (inspect.iscoroutinefunction(c) or inspect.isasyncgenfunction(c))] == []
 
 
 def test_no_file_is_two_things() -> None:
