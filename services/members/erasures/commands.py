@@ -45,9 +45,10 @@ async def erase(
     nobody = member.next(
         timeline.put_right(member.timeline, household=None), **dict.fromkeys(forgotten), erased_on=today()
     )
+    left = [spell.household for spell in member.timeline if spell.household]
+    await conn.execute("select from household where id = any($1) order by id for no key update", left)
     await members.update(conn, nobody, MemberErased, today())
     await conn.execute("update member set erased_on = $2 where id = $1", member_id, today())
-    left = [spell.household for spell in member.timeline if spell.household]
     homes = await _empty_homes(conn, left)
     erased += ["household.address"] if homes else []
     erased += await _free_text(conn, member_id)

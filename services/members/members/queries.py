@@ -46,7 +46,17 @@ async def record(conn: Connection, reach: Reach, member_id: UUID) -> Member:
 
 
 async def lock(conn: Connection, *ids: UUID) -> None:
-    """Lock members until the transaction ends: what is read of them from now on stays true."""
+    """Lock members until the transaction ends: what is read of them from now on stays true.
+
+    Their households come first, as with whoever sets a household's status and then writes its members.
+    """
+    await conn.execute(
+        """
+        select from household
+        where id in (select unnest(homes(timeline)) from member where id = any($1)) order by id for share
+        """,
+        ids,
+    )
     await conn.execute("select from member where id = any($1) order by id for update", ids)
 
 
@@ -221,17 +231,19 @@ async def places(
 ) -> Places:
     """The branches, households and open groups inside `reach`, in one round trip.
 
-    Branches and groups are locked against being closed until the transaction ends.
+    Branches and groups are locked against being closed until the transaction ends, households against a new status.
     """
     rows = await conn.fetch(
         """
         with found as (select id, unit, closed_on, timeline from branch where id = any($1) order by id for share),
-             parts as (select id, unit, branch from member_group where id = any($3) and closed_on is null for share)
+             parts as (select id, unit, branch from member_group
+                       where id = any($3) and closed_on is null order by id for share),
+             homes as (select id, unit, branch, timeline from household where id = any($2) order by id for share)
         select 'branch' as kind, id, unit, closed_on, id as branch, timeline from found
         union all
-        select 'home', id, unit, null, branch, timeline from household where id = any($2)
-        union all
         select 'group', id, unit, null, branch, null from parts
+        union all
+        select 'home', id, unit, null, branch, timeline from homes
         """,
         list(branches),
         list(households),
