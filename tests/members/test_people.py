@@ -1,5 +1,6 @@
 """Citizen numbers and phones: sealed, found, doubted, never twice; keys change while everybody goes on."""
 
+import asyncio
 import json
 from typing import Any
 from uuid import UUID
@@ -11,15 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from contracts import units
+from contracts.members import MemberCorrected
 from services.chassis import vault
+from services.chassis.clock import today
+from services.chassis.db import Connection
+from services.chassis.reach import Reach
 from services.chassis.sealing import BrokenSeal
 from services.chassis.settings import Settings
 from services.chassis.vault import Vault
+from services.members.members import commands
 from services.members.members.commands import reseal
 from services.members.members.numbers import warnings
 from tests.builders import BA_CHE, branch, joining, made, member
 from tests.conftest import Api, Database
 from tests.issuer import Issuer
+from tests.members.planning import blocked
 from tests.members.test_members import journal, pointers
 
 OLD, NEW = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=", "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="
@@ -158,6 +166,52 @@ async def test_keys_change_while_everybody_goes_on(members: httpx.AsyncClient, a
     await conn.close()
     with pytest.raises(BrokenSeal):
         opened.open(await sealed(url, someone), f"{UUID(int=1)}:citizen_number")
+
+
+@pytest.mark.parametrize("rekey_commits", ["before the write", "while the write waits"])
+async def test_a_write_that_read_before_rekey_keeps_what_it_sealed(
+    members: httpx.AsyncClient, api: Api, url: str, rekey_commits: str
+) -> None:
+    """After one `rekey`, whatever was under way, no number needs the old data key: it may be destroyed."""
+    khu = await branch(members)
+    someone = await member(members, khu, citizen_number=NUMBER, phone=PHONE)
+    writer, keeper = [await asyncpg.connect(url) for _ in range(2)]
+    settings = Settings(database_url=url, personal_key=SecretStr(OLD), rekey_wait=0)
+    async with writer.transaction():
+        before = await commands.at_version(writer, Reach(units.subtree("22")), UUID(someone["id"]), 1)
+        writing = commands.update(writer, before.next(before.timeline, card_number="HV-1"), MemberCorrected, today())
+        if rekey_commits == "before the write":
+            await vault.rekey(settings, "members", reseal)
+            await writing
+        else:
+            await vault.rekey(settings, "members", nothing)
+            async with keeper.transaction():
+                await reseal(keeper, await newest(keeper), UUID(int=0))
+                task = asyncio.create_task(writing)
+                await blocked(url)
+            await task
+    await keeper.execute("delete from data_key where purpose = 'seal' and id < (select max(id) from data_key)")
+    await writer.close()
+    await keeper.close()
+    later = await ready(await api("members", url, personal_key=OLD))
+    read = (await later.get(f"/v1/members/{someone['id']}")).json()
+    assert (read["citizen_number"], read["phone"], read["card_number"]) == (NUMBER, PHONE, "HV-1")
+    changed = await later.patch(
+        f"/v1/members/{someone['id']}", json={"phone": "0900000001"}, headers={"if-match": '"2"'}
+    )
+    assert changed.status_code == 200
+    assert (await later.get(path)).json()["phone"] == "0900000001"
+
+
+async def nothing(*_: object) -> None:
+    """Seals nothing again, so that a test does it."""
+
+
+async def newest(conn: Connection) -> Vault:
+    """The vault that seals with the newest data key, as `rekey` has it."""
+    opened = await Vault.load(conn, OLD)
+    opened.newest = max(opened.sealers)
+    return opened
 
 
 async def sealed(url: str, someone: dict[str, Any]) -> bytes:

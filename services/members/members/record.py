@@ -32,10 +32,23 @@ SEALED = ("citizen_sealed", "citizen_index", "phone_sealed", "phone_index")
 _PLACES = ", ".join(f"${number}" for number in range(1, len(COLUMNS) + 1))
 _NAMES, _HELD = (", ".join(f'"{column}"' for column in columns) for columns in (COLUMNS, HELD))
 INSERT = f"insert into member ({_NAMES}) values ({_PLACES}) returning 1"  # noqa: S608  # own names
+
+
+def _written(column: str) -> str:
+    """Its place in UPDATE. A number that stays the same (its index says so) stays as it is sealed, perhaps anew."""
+    place = f"${COLUMNS.index(column) + 1}"
+    if not column.endswith("_sealed"):
+        return place
+    index = column.replace("_sealed", "_index")
+    changed = f"{index} is distinct from ${COLUMNS.index(index) + 1}"
+    return f"case when {changed} then {place} else {column} end"
+
+
 UPDATE = (
-    f"update member set ({_NAMES}) = ({_PLACES})"  # noqa: S608  # own names
+    f"update member set ({_NAMES}) = ({', '.join(map(_written, COLUMNS))})"  # noqa: S608  # own names
     f" where id = $1 and version = ${len(COLUMNS) + 1} returning 1"
 )
+"""What `rekey` sealed again since the record was read is not written over."""
 SWEEP = (
     f"update member set ({_HELD}) = ({', '.join(f'${number}' for number in range(3, len(HELD) + 3))})"  # noqa: S608
     " where id = $1 and version = $2"
