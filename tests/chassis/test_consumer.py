@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count
 from uuid import UUID, uuid4
@@ -174,17 +174,31 @@ async def test_poison_between_good_ones_stops_only_its_own(settings: Settings, c
     assert kept == [(False, "unreadable"), (False, "unreadable"), (True, "behind"), (True, "unreadable")]
 
 
-async def test_a_bug_in_the_handler_ends_the_reader_with_nothing_applied(settings: Settings, conn: Single) -> None:
+async def divide(_: Connection) -> object:
+    """A plain bug."""
+    return 1 // 0
+
+
+async def ask(conn: Connection) -> object:
+    """An argument that is not of its parameter's type: nothing that waiting would mend."""
+    return await conn.fetchval("select $1::integer", "words")
+
+
+@pytest.mark.parametrize(("wrong", "fault"), [(divide, ZeroDivisionError), (ask, asyncpg.DataError)])
+async def test_a_bug_in_the_handler_ends_the_reader_with_nothing_applied(
+    settings: Settings, conn: Single, wrong: Callable[[Connection], Awaitable[object]], fault: type[Exception]
+) -> None:
     """The fault comes out; neither effect nor entity nor offset is kept, so a mended reader starts over."""
     homes = [uuid4() for _ in range(3)]
     await bus.send(settings, *events(homes, 1))
 
     async def bug(conn: Connection, changes: Sequence[Change]) -> None:
         await effects(conn, changes)
-        raise ZeroDivisionError
+        await wrong(conn)
 
-    with pytest.raises(ZeroDivisionError):
-        await consume(worker.Worker(), settings, settings.consumer_group, ("members",), read, EVENTS, bug)
+    with pytest.raises(fault):
+        async with asyncio.timeout(30):
+            await consume(worker.Worker(), settings, settings.consumer_group, ("members",), read, EVENTS, bug)
     for table in ("effect", "entity", "parked"):
         assert await conn.fetchval(f"select count(*) from {table}") == 0  # noqa: S608
     assert await conn.fetchval("select coalesce(sum(next_offset), 0) from consumer_offset") == 0
