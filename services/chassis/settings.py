@@ -86,7 +86,7 @@ class Settings(BaseModel):
     personal_key: Annotated[SecretStr, AfterValidator(_sealing_keys)] | None = Field(
         None, description="Seals the keys of citizen numbers and phones: 32 bytes in base64; several, the first seals."
     )
-    rekey_wait: float = Field(120, ge=0, le=3600, description="How long `rekey` waits until all know a new key.")
+    rekey_wait: float = Field(240, ge=0, le=3600, description="How long `rekey` waits until all seal with a new key.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level logged.")
     otlp_endpoint: str | None = Field(None, description="OTLP/HTTP collector, http://host:4318; none sends no traces.")

@@ -21,8 +21,7 @@ from fastapi import Depends, FastAPI, Request
 
 from services.chassis import db
 from services.chassis.db import Connection
-from services.chassis.errors import Unavailable
-from services.chassis.sealing import KEY_BYTES, Sealer
+from services.chassis.sealing import KEY_BYTES, BrokenSeal, Sealer
 from services.chassis.settings import Settings, SettingsError
 
 log = logging.getLogger("danvan.vault")
@@ -32,7 +31,8 @@ INDEX_BYTES = 16
 ID_BYTES = 4
 RELOAD_SECONDS = 30.0
 KNOWN_SECONDS = 120.0
-"""A data key so old is known to every process, which all reload; before that nobody seals with it."""
+"""A data key so old is known to every process, which all reload; before that nobody seals with it, and RELOAD_SECONDS
+later everybody does."""
 KEYS = "select *, created_at < now() - make_interval(secs => $1) as known from data_key order by id"
 
 
@@ -104,8 +104,8 @@ Reseal = Callable[[Connection, Vault, UUID], Awaitable[UUID | None]]
 async def rekey(settings: Settings, service: str, reseal: Reseal) -> None:
     """Take up the first key of the settings while everybody goes on: a new data key, and in small steps all values.
 
-    Waits until every process knows the new data key. Run again, it goes on; a key may leave the settings afterwards.
-    Raises SettingsError without a key.
+    Waits until every process seals with the new data key, so nothing needs an older one when it has ended, and a key
+    may leave the settings. Run again, it goes on. Raises SettingsError without a key.
     """
     if settings.personal_key is None:
         raise SettingsError("DANVAN_PERSONAL_KEY is needed")
@@ -118,7 +118,7 @@ async def rekey(settings: Settings, service: str, reseal: Reseal) -> None:
             newest = await conn.fetchval("select max(id) from data_key")
         async with db.transaction(pool) as conn:
             vault = await Vault.load(conn, keys)
-        log.info("waiting until the key is known", extra={"seconds": settings.rekey_wait})
+        log.info("waiting until all seal with the new key", extra={"seconds": settings.rekey_wait})
         await asyncio.sleep(settings.rekey_wait)
         vault.newest, count = newest, 0
         last: UUID | None = UUID(int=0)
@@ -133,24 +133,47 @@ async def rekey(settings: Settings, service: str, reseal: Reseal) -> None:
 
 @asynccontextmanager
 async def keeping(app: FastAPI) -> AsyncIterator[None]:
-    """Keeps `app.state.vault` current while the application runs; None without a key in the settings, or a database."""
-    app.state.vault = None
-    keys = app.state.settings.personal_key
+    """Keeps `app.state.vault` current while the application runs; None without a key in the settings.
+
+    If the database is away at the start, the first request that needs it opens it (`app.state.open_vault`). Raises
+    BrokenSeal if no key opens it at the start; later that is logged, and what was open stays.
+    """
+    state, opening = app.state, asyncio.Lock()
+    keys, state.vault = state.settings.personal_key, None
 
     async def load() -> None:
+        conn = await db.connect(state.settings, "vault")  # beside the pool: whoever waits for it may hold the last
         try:
-            async with db.transaction(app.state.pool) as conn:
-                app.state.vault = await Vault.load(conn, keys.get_secret_value()) if keys else None
-        except db.NOT_NOW as error:
-            log.warning("not now", extra={"dependency": "database", "error": repr(error)})
+            async with conn.transaction():
+                state.vault = await Vault.load(conn, keys.get_secret_value())
+        finally:
+            conn.terminate()
+
+    async def opened() -> Vault:
+        async with opening:
+            if state.vault is None:
+                await load()
+        vault: Vault = state.vault
+        return vault
 
     async def follow() -> None:
-        while keys is not None:
-            await asyncio.sleep(RELOAD_SECONDS if app.state.vault else 1)
-            await load()
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            try:
+                await load()
+            except db.NOT_NOW as error:
+                _away(error)
+            except BrokenSeal:
+                log.exception("no key of the settings opens the data keys")
 
-    if keys is not None:
+    state.open_vault = opened
+    if keys is None:
+        yield
+        return
+    try:
         await load()
+    except db.NOT_NOW as error:
+        _away(error)
     task = asyncio.create_task(follow())
     try:
         yield
@@ -160,10 +183,15 @@ async def keeping(app: FastAPI) -> AsyncIterator[None]:
             await task
 
 
+def _away(error: Exception) -> None:
+    log.warning("not now", extra={"dependency": "database", "error": repr(error)})
+
+
 async def _held(request: Request) -> Vault | None:
-    vault: Vault | None = request.app.state.vault
-    if vault is None and request.app.state.settings.personal_key is not None:
-        raise Unavailable
+    state = request.app.state
+    vault: Vault | None = state.vault
+    if vault is None and state.settings.personal_key is not None:
+        vault = await state.open_vault()
     return vault
 
 

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from contracts import units
 from contracts.members import MemberCorrected
+from deploy.dev.engines import Postgres
 from services.chassis import vault
 from services.chassis.clock import today
 from services.chassis.db import Connection
@@ -25,7 +26,8 @@ from services.members.members import commands
 from services.members.members.commands import reseal
 from services.members.members.numbers import warnings
 from tests.builders import BA_CHE, branch, joining, made, member
-from tests.conftest import Api, Database
+from tests.chassis.bus import until
+from tests.conftest import Api, execute
 from tests.issuer import Issuer
 from tests.members.planning import blocked
 from tests.members.test_members import journal, pointers
@@ -35,23 +37,9 @@ NUMBER, PHONE = "022180000123", "0912345678"
 
 
 @pytest.fixture
-async def url(database: Database) -> str:
-    """A fresh members database."""
-    return await database("members")
-
-
-@pytest.fixture
 async def members(api: Api, url: str) -> httpx.AsyncClient:
     """A provincial caller of a members service that has a key."""
-    return await ready(await api("members", url, personal_key=OLD))
-
-
-async def ready(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """The client once its service has opened the vault: 503 until then."""
-    for _ in range(1_000):
-        if (await client.post("/v1/members/lookup", json={"phone": PHONE})).status_code != 503:
-            break
-    return client
+    return await api("members", url, personal_key=OLD)
 
 
 async def found(members: httpx.AsyncClient, **asked: str) -> list[str]:
@@ -154,7 +142,7 @@ async def test_keys_change_while_everybody_goes_on(members: httpx.AsyncClient, a
     await vault.rekey(both, "members", reseal)
     assert before != (after := await sealed(url, someone))
     for keys in (f"{NEW} {OLD}", NEW):
-        later = await ready(await api("members", url, personal_key=keys))
+        later = await api("members", url, personal_key=keys)
         assert (await later.get(f"/v1/members/{someone['id']}")).json()["phone"] == PHONE
         assert await found(later, citizen_number=NUMBER) == [someone["id"]]
     await vault.rekey(Settings(database_url=url, personal_key=SecretStr(NEW), rekey_wait=0), "members", reseal)
@@ -193,14 +181,52 @@ async def test_a_write_that_read_before_rekey_keeps_what_it_sealed(
     await keeper.execute("delete from data_key where purpose = 'seal' and id < (select max(id) from data_key)")
     await writer.close()
     await keeper.close()
-    later = await ready(await api("members", url, personal_key=OLD))
-    read = (await later.get(f"/v1/members/{someone['id']}")).json()
+    later = await api("members", url, personal_key=OLD)
+    path = f"/v1/members/{someone['id']}"
+    read = (await later.get(path)).json()
     assert (read["citizen_number"], read["phone"], read["card_number"]) == (NUMBER, PHONE, "HV-1")
-    changed = await later.patch(
-        f"/v1/members/{someone['id']}", json={"phone": "0900000001"}, headers={"if-match": '"2"'}
-    )
-    assert changed.status_code == 200
+    await made(await later.patch(path, json={"phone": "0900000001"}, headers={"if-match": '"2"'}), 200)
     assert (await later.get(path)).json()["phone"] == "0900000001"
+
+
+async def test_the_vault_opens_with_the_first_request(postgres: Postgres, api: Api, url: str) -> None:
+    """Started while its database is away, the service serves whoever comes first once it is there."""
+    name = url.rpartition("/")[2]
+    await execute(postgres, f"alter database {name} rename to away")
+    members = await api("members", url, personal_key=OLD)
+    assert (await members.post("/v1/members/lookup", json={"phone": PHONE})).status_code == 503
+    await execute(postgres, f"alter database away rename to {name}")
+    assert await found(members, phone=PHONE) == []
+
+
+async def test_a_service_that_lacks_the_new_key_says_so_and_goes_on(
+    api: Api, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It keeps what it had open, tries again, and reads what was sealed meanwhile once a key of its own is back."""
+    monkeypatch.setattr(vault, "RELOAD_SECONDS", 0.02)
+    members = await api("members", url, personal_key=OLD)
+    someone = await member(members, await branch(members), phone=PHONE)
+
+    async def told() -> bool:
+        return "no key of the settings opens the data keys" in caplog.text
+
+    async def phone() -> bool:
+        answer = await members.get(f"/v1/members/{someone['id']}")
+        return answer.status_code == 200 and answer.json()["phone"] == PHONE
+
+    settings = Settings(database_url=url, personal_key=SecretStr(f"{NEW} {OLD}"), rekey_wait=0)
+    await vault.rekey(settings, "members", nothing)
+    await until(told)
+    assert await phone()
+    settings = settings.model_copy(update={"personal_key": SecretStr(f"{OLD} {NEW}")})
+    await vault.rekey(settings, "members", reseal)
+    await until(phone)
+
+
+def test_rekey_waits_until_all_seal_with_the_new_key() -> None:
+    """Until it is old enough, every process has loaded it since, and whatever was under way has ended (60 s)."""
+    waits = Settings(database_url="postgresql://none").rekey_wait
+    assert waits >= vault.KNOWN_SECONDS + vault.RELOAD_SECONDS + 60
 
 
 async def nothing(*_: object) -> None:

@@ -11,7 +11,7 @@ from tests.conftest import Api
 from tests.issuer import Issuer
 from tests.members.files import Rows, as_csv, as_xlsx, people, person
 from tests.members.importing import imported, rows
-from tests.members.test_people import OLD, PHONE, ready
+from tests.members.test_people import OLD, PHONE
 from tests.members.test_privacy_erasure import asked, erase
 
 
@@ -78,7 +78,7 @@ async def test_an_error_file_is_given_back_for_a_purpose_and_logged(
 
 async def test_a_look_up_is_never_kept_and_always_logged(api: Api, url: str) -> None:
     """Asked again under one Idempotency-Key it is another read with its own row; no answer is kept."""
-    members = await ready(await api("members", url, personal_key=OLD))
+    members = await api("members", url, personal_key=OLD)
     someone = await member(members, await branch(members), phone=PHONE)
     for _ in range(2):
         answer = await members.post("/v1/members/lookup", json={"phone": PHONE}, headers={"idempotency-key": "same"})
