@@ -9,12 +9,14 @@ from services.members.members.schemas import MemberOut
 
 
 class DuplicateOut(BaseModel):
-    """Two members whose names have the same words, whatever their order, marks and case."""
+    """Two members who agree in two of name, birth and phone.
+
+    Name: the same words, whatever their order, marks and case. With the name, a birth year without a full date counts
+    inside one commune only, as names are few.
+    """
 
     members: tuple[MemberOut, MemberOut] = Field(description="The one recorded first comes first")
-    same: Literal["birth_date", "birth_year"] = Field(
-        description="Also the same; `birth_year` where one has no full date, and inside one commune only"
-    )
+    same: list[Literal["name", "birth_date", "birth_year", "phone"]] = Field(description="In what they agree")
 
 
 class DismissalIn(BaseModel):
