@@ -6,11 +6,12 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.builders import MONG_DUONG, branch, made, member
+from tests.builders import BA_CHE, MONG_DUONG, branch, made, member
 from tests.conftest import Api
 from tests.issuer import Issuer
 from tests.members.files import Rows, as_csv, as_xlsx, people, person
 from tests.members.importing import imported, rows
+from tests.members.test_merges import merged
 from tests.members.test_people import OLD, PHONE
 from tests.members.test_privacy_erasure import asked, erase
 
@@ -111,3 +112,35 @@ async def test_a_branchs_privacy_officer_sees_her_branch(members: httpx.AsyncCli
         await made(await erase(members, who, request))
     assert (await members.get(f"/v1/members/{someone['id']}/erasure", headers=officer)).status_code == 200
     assert (await members.get(f"/v1/members/{other['id']}/erasure", headers=officer)).status_code == 404
+
+
+@pytest.mark.usefixtures("importer")
+async def test_an_export_holds_what_was_merged_into_her_and_the_files_she_came_by(
+    api: Api, url: str, issuer: Issuer
+) -> None:
+    """A duplicate, the duplicate of that in another commune, their consents, numbers and rows; each noted as seen."""
+    members = await api("members", url, personal_key=OLD)
+    await branch(members)
+    far = await branch(members, BA_CHE)
+    done = await imported(members, as_csv(people(1, 2)), unit=MONG_DUONG)
+    one, other = [{"id": row["member"], "version": 1} for row in await rows(members, done["id"])]
+    third = await member(members, far, name="Hội viên Mẫu 3", phone=PHONE)
+    consent = {"purpose": "statistics", "text_version": "1", "how": "paper", "given_on": "2026-02-02"}
+    await made(await members.post(f"/v1/members/{third['id']}/consents", json=consent))
+    await merged(members, other, third)
+    await merged(members, one, other)
+    commune = {**issuer.headers(MONG_DUONG), "purpose": "subject-request"}
+    export = await made(await members.get(f"/v1/members/{one['id']}/export", headers=commune), 200)
+    names = ["Hội viên Mẫu 1", "Hội viên Mẫu 3", "Hội viên Mẫu 2"]
+    records = [export, *export["merged"]]
+    assert [record["member"]["name"] for record in records] == names
+    assert [[(row["id"], row["row"], row["verdict"]) for row in record["imports"]] for record in records] == [
+        *([(done["id"], 2, "created")], [], [(done["id"], 3, "created")]),
+    ]
+    assert (records[1]["member"]["phone"], records[1]["member"]["unit"]) == (PHONE, BA_CHE)
+    assert [len(record["consents"]) for record in records] == [0, 1, 0]
+    assert [[event["type"].split(".")[-2] for event in record["history"]] for record in records] == [
+        *(["enrolled"], ["enrolled", "merged"], ["enrolled", "merged"]),
+    ]
+    log = (await members.get("/v1/access-log", params={"member": third["id"]})).json()["items"]
+    assert set(log[0]["subjects"]) == {record["id"] for record in records}

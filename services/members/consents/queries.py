@@ -13,6 +13,11 @@ from services.members.members import queries as members
 async def ledger(conn: Connection, reach: Reach, member_id: UUID) -> list[EntryOut]:
     """Every entry of a member inside `reach` (404 otherwise) in the order of their days, then of recording."""
     await members.get(conn, reach, member_id)
+    return await entries(conn, member_id)
+
+
+async def entries(conn: Connection, member_id: UUID) -> list[EntryOut]:
+    """The same of a record whose place was looked at already."""
     rows = await conn.fetch("select * from consent_entry where member = $1 order by occurred_on, position", member_id)
     return [EntryOut.model_validate(dict(row), extra="ignore") for row in rows]
 

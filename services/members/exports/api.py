@@ -33,5 +33,6 @@ async def export_member(
     if viewer is None:
         raise invalid("header:purpose", "missing", "Cần nêu mục đích", "A purpose is required")
     found = await queries.everything(conn, caller.reach, member_id, vault)
-    await show(conn, viewer, [found.member, *([found.household] if found.household else [])])
+    shown = [record for each in (found, *found.merged) for record in (each.member, each.household) if record]
+    await show(conn, viewer, shown)
     return found if form == "json" else HTMLResponse(page(found.model_dump(mode="json")))

@@ -2,16 +2,19 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
+from contracts import units
 from services.chassis.db import Connection
 from services.chassis.reach import Reach
 from services.chassis.vault import Vault
 from services.members.access_log import queries as access_log
 from services.members.consents import queries as consents
-from services.members.exports.schemas import ChangeOut, ExportOut
+from services.members.exports.schemas import ChangeOut, ExportOut, ImportedOut, MergedOut
 from services.members.households import queries as households
 from services.members.members import queries as members
+from services.members.members.record import TIMELINE, Member
 from services.members.subject_requests import queries as requests
 
 ACCESSES = REQUESTS = 10_000
@@ -19,18 +22,58 @@ ACCESSES = REQUESTS = 10_000
 
 async def everything(conn: Connection, reach: Reach, member_id: UUID, vault: Vault | None) -> ExportOut:
     """All of a member inside `reach`, or 404."""
-    member = (await members.record(conn, reach, member_id)).opened(vault)
-    accesses = await access_log.find(conn, reach, subjects=[member_id], reader=None, limit=ACCESSES, cursor=None)
-    return ExportOut(
-        id=member_id,
-        exported_at=datetime.now(UTC),
-        member=member,
-        household=await households.get(conn, reach, member.household) if member.household else None,
-        history=await _history(conn, member_id),
-        consents=await consents.ledger(conn, reach, member_id),
-        requests=(await requests.find(conn, reach, member=member_id, limit=REQUESTS)).items,
-        accesses=[access.model_copy(update={"subjects": [member_id]}) for access in accesses.items],
+    record = await _record(conn, await members.record(conn, reach, member_id), vault)
+    return ExportOut(**record, exported_at=datetime.now(UTC), merged=await _merged(conn, member_id, vault))
+
+
+async def _merged(conn: Connection, member_id: UUID, vault: Vault | None) -> list[MergedOut]:
+    """Records merged into hers, and into those, in the order in which they were."""
+    rows = await conn.fetch(
+        """
+        with recursive gone as (
+            select * from merge where survivor = $1
+            union all
+            select merge.* from merge join gone on merge.survivor = gone.duplicate)
+        select member.*, gone.timeline as kept, gone.merged_at from gone join member on member.id = gone.duplicate
+        order by gone.merged_at
+        """,
+        member_id,
     )
+    found = []
+    for row in rows:
+        member = Member.of(row).model_copy(update={"timeline": TIMELINE.validate_json(row["kept"])})
+        found.append(MergedOut(**await _record(conn, member, vault), merged_at=row["merged_at"]))
+    return found
+
+
+async def _record(conn: Connection, member: Member, vault: Vault | None) -> dict[str, Any]:
+    """What is held under one record: the values of RecordOut."""
+    shown = member.opened(vault)
+    province = Reach(units.subtree(units.province_of(shown.unit)))
+    accesses = await access_log.find(conn, province, subjects=[member.id], reader=None, limit=ACCESSES, cursor=None)
+    return {
+        "id": member.id,
+        "member": shown,
+        "household": await households.get(conn, province, shown.household) if shown.household else None,
+        "history": await _history(conn, member.id),
+        "consents": await consents.entries(conn, member.id),
+        "requests": (await requests.find(conn, province, member=member.id, limit=REQUESTS)).items,
+        "imports": await _imports(conn, member.id),
+        "accesses": [access.model_copy(update={"subjects": [member.id]}) for access in accesses.items],
+    }
+
+
+async def _imports(conn: Connection, member_id: UUID) -> list[ImportedOut]:
+    """Rows of files that became her record, or were the same again."""
+    rows = await conn.fetch(
+        """
+        select import.*, row, verdict from import_row join import on import.id = import
+        where member = $1 or key in (select key from import_key where member = $1)
+        order by import.id, row
+        """,
+        member_id,
+    )
+    return [ImportedOut.model_validate(dict(row), extra="ignore") for row in rows]
 
 
 async def _history(conn: Connection, member_id: UUID) -> list[ChangeOut]:
