@@ -1,8 +1,10 @@
 """The members service on a database of its own, with an importer beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -10,6 +12,8 @@ from services.chassis.settings import Settings
 from services.chassis.worker import Worker
 from services.members.importer import importing
 from tests.conftest import Api, Database
+
+Sql = Callable[..., Awaitable[list[asyncpg.Record]]]
 
 
 @pytest.fixture
@@ -22,6 +26,21 @@ async def url(database: Database) -> str:
 async def members(api: Api, url: str) -> httpx.AsyncClient:
     """A provincial caller of the members service."""
     return await api("members", url)
+
+
+@pytest.fixture
+def sql(url: str) -> Sql:
+    """Runs one statement in the members database."""
+
+    async def run(statement: str, *args: Any) -> list[asyncpg.Record]:
+        conn = await asyncpg.connect(url)
+        try:
+            found: list[asyncpg.Record] = await conn.fetch(statement, *args)
+            return found
+        finally:
+            await conn.close()
+
+    return run
 
 
 @pytest.fixture

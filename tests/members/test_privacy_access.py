@@ -1,6 +1,5 @@
 """The log of personal reads: nothing personal leaves without its row, and nobody can take a row away."""
 
-from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
 
@@ -15,38 +14,10 @@ from services.members.access_log.retention import kept_since
 from services.members.access_log.schemas import PERSONAL
 from services.members.main import SERVICE
 from tests.builders import BA_CHE, branch, household, made, member
-from tests.conftest import Api, Database
 from tests.issuer import Issuer
+from tests.members.conftest import Sql
 
-Sql = Callable[..., Awaitable[list[asyncpg.Record]]]
 NAME = "Hội viên Mẫu Kín Đáo"
-
-
-@pytest.fixture
-async def url(database: Database) -> str:
-    """A fresh members database."""
-    return await database("members")
-
-
-@pytest.fixture
-async def members(api: Api, url: str) -> httpx.AsyncClient:
-    """A provincial caller of the members service, who names a purpose."""
-    return await api("members", url)
-
-
-@pytest.fixture
-def sql(url: str) -> Sql:
-    """Runs one statement in the members database."""
-
-    async def run(statement: str, *args: Any) -> list[asyncpg.Record]:
-        conn = await asyncpg.connect(url)
-        try:
-            found: list[asyncpg.Record] = await conn.fetch(statement, *args)
-            return found
-        finally:
-            await conn.close()
-
-    return run
 
 
 async def test_a_personal_read_is_logged_with_its_purpose(members: httpx.AsyncClient, sql: Sql) -> None:

@@ -15,20 +15,7 @@ from services.chassis.journal import new_id, now
 from services.members.consents import queries
 from services.members.consents.schemas import EntryOut
 from tests.builders import BA_CHE, branch, made, member
-from tests.conftest import Api, Database
 from tests.issuer import Issuer
-
-
-@pytest.fixture
-async def url(database: Database) -> str:
-    """A fresh members database."""
-    return await database("members")
-
-
-@pytest.fixture
-async def members(api: Api, url: str) -> httpx.AsyncClient:
-    """A provincial caller of the members service."""
-    return await api("members", url)
 
 
 @pytest.fixture

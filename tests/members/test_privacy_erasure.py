@@ -1,7 +1,6 @@
 """Erasing a member and handing her what is held: nothing personal stays, every figure stays, a proof stays."""
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -15,40 +14,12 @@ from services.members.exports.page import labels
 from services.members.exports.schemas import ExportOut
 from services.reporting.contributions.rules import Place, contributions
 from tests.builders import BA_CHE, branch, household, made, member
-from tests.conftest import Api, Database
 from tests.issuer import Issuer
+from tests.members.conftest import Sql
 
 NAME, ADDRESS, BORN = "Hội viên Mẫu Kín Đáo", "Địa chỉ mẫu 7", "1980-03-04"
 EVIDENCE, DETAIL, REASON = "Hồ sơ giấy mẫu 3", "Xin xóa hết mẫu 4", "Lý do mẫu 5"
 WORDS = (NAME, "hoi vien mau kin dao", ADDRESS, BORN, EVIDENCE, DETAIL, REASON)
-Sql = Callable[..., Awaitable[list[asyncpg.Record]]]
-
-
-@pytest.fixture
-async def url(database: Database) -> str:
-    """A fresh members database."""
-    return await database("members")
-
-
-@pytest.fixture
-async def members(api: Api, url: str) -> httpx.AsyncClient:
-    """A provincial privacy officer."""
-    return await api("members", url)
-
-
-@pytest.fixture
-def sql(url: str) -> Sql:
-    """Runs one statement in the members database."""
-
-    async def run(statement: str, *args: Any) -> list[asyncpg.Record]:
-        conn = await asyncpg.connect(url)
-        try:
-            found: list[asyncpg.Record] = await conn.fetch(statement, *args)
-            return found
-        finally:
-            await conn.close()
-
-    return run
 
 
 async def somebody(members: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:

@@ -16,23 +16,10 @@ from services.chassis.clock import today
 from services.members.subject_requests import clocks
 from services.members.subject_requests.clocks import Kind
 from tests.builders import BA_CHE, branch, made, member
-from tests.conftest import Api, Database
 from tests.issuer import Issuer
 
 DAYS = st.dates(date(2026, 1, 1), date(2028, 12, 31))
 PATH = "/v1/subject-requests"
-
-
-@pytest.fixture
-async def url(database: Database) -> str:
-    """A fresh members database."""
-    return await database("members")
-
-
-@pytest.fixture
-async def members(api: Api, url: str) -> httpx.AsyncClient:
-    """A provincial privacy officer."""
-    return await api("members", url)
 
 
 async def received(members: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
