@@ -12,7 +12,7 @@ import pytest
 
 from contracts.catalog import EVENTS, read
 from deploy.dev.engines import Kafka, Postgres
-from services.chassis import worker
+from services.chassis import consumer, worker
 from services.chassis.consumer import consume
 from services.chassis.db import Connection, Single
 from services.chassis.entities import Change
@@ -21,6 +21,7 @@ from tests.chassis import bus
 from tests.conftest import Database
 
 Start = Callable[..., worker.Worker]
+Handler = Callable[..., Awaitable[None]]
 
 
 async def effects(conn: Connection, changes: Sequence[Change], reader: int = 0) -> None:
@@ -51,12 +52,12 @@ async def conn(settings: Settings) -> AsyncIterator[Single]:
 
 @pytest.fixture
 async def start(settings: Settings) -> AsyncIterator[Start]:
-    """`start(group)`: one more reader as a task; `stopping.set()` on what it gives stops it."""
+    """`start(group, handler)`: one more reader as a task; `stopping.set()` on what it gives stops it."""
     running: list[tuple[worker.Worker, asyncio.Task[None]]] = []
 
-    def begin(group: str = settings.consumer_group) -> worker.Worker:
-        job, handler = worker.Worker(), partial(effects, reader=len(running))
-        reading = consume(job, settings, group, ("members",), read, EVENTS, handler)
+    def begin(group: str = settings.consumer_group, handler: Handler = effects) -> worker.Worker:
+        job, apply = worker.Worker(), partial(handler, reader=len(running))
+        reading = consume(job, settings, group, ("members",), read, EVENTS, apply)
         running.append((job, asyncio.create_task(reading)))
         return job
 
@@ -134,6 +135,49 @@ async def test_readers_that_join_and_leave_apply_each_event_once(
     assert found == {home: list(range(1, last + 1)) for home in homes}
     assert await conn.fetchval("select count(*) from effect") == len(homes) * last
     assert await conn.fetchval("select count(*) from parked") == 0
+
+
+async def test_a_reader_that_joins_while_another_is_inside_a_batch_repeats_nothing(
+    settings: Settings, conn: Single, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both lanes are inside slow batches when a second reader gets some of their partitions: it waits at the fence,
+    drops what the first has applied, and goes on; nothing is twice, lost or out of order."""
+    monkeypatch.setattr(consumer, "POLL_MS", 30_000)  # the group settles within one poll, while the batches are open
+    homes = [uuid4() for _ in range(20)]
+    await bus.send(settings, *events(homes, 1, 2))
+    inside, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slowly(conn: Connection, changes: Sequence[Change], reader: int) -> None:
+        await effects(conn, changes, reader)
+        inside.release()
+        await go_on.wait()
+
+    first = start(handler=slowly)
+    async with asyncio.timeout(60):
+        for _ in ("even", "odd"):
+            await inside.acquire()
+    start()
+
+    async def at_the_fence() -> bool:
+        query = """
+            select count(*) from pg_stat_activity where datname = current_database()
+                and wait_event_type = 'Lock' and query like '%for update of consumer_offset%'
+        """
+        return bool(await conn.fetchval(query))
+
+    await bus.until(at_the_fence, 60)
+    assert await conn.fetchval("select count(*) from effect") == 0
+    monkeypatch.undo()
+    go_on.set()
+    assert await applied(settings.database_url, 40) == {home: [1, 2] for home in homes}
+    await bus.send(settings, *events(homes, 2, 3))
+    assert await applied(settings.database_url, 60) == {home: [1, 2, 3] for home in homes}
+    await caught_up(settings, conn)
+    rows = await conn.fetch("select distinct reader, version from effect order by version, reader")
+    assert [tuple(row) for row in rows] == [(0, 1), (0, 2), (0, 3), (1, 3)]
+    assert await conn.fetchval("select count(*) from effect") == 60
+    assert await conn.fetchval("select count(*) from parked") == 0
+    assert first.ready == {"database": True, "kafka": True}
 
 
 async def test_the_second_of_two_readers_of_one_partition_applies_nothing(
