@@ -200,6 +200,23 @@ async def test_each_column_of_a_person_is_decided_on(sql: Sql) -> None:
     assert {name for _, name in columns - erased} == kept
 
 
+async def test_erasure_reaches_whatever_was_merged_into_her(members: httpx.AsyncClient, sql: Sql) -> None:
+    """A duplicate's duplicate: its name, address, evidence and detail go as her own do."""
+    other = await somebody(members)
+    consent = {"purpose": "statistics", "text_version": "1", "how": "paper", "given_on": "2026-02-02"}
+    await made(await members.post(f"/v1/members/{other['id']}/consents", json={**consent, "evidence": EVIDENCE}))
+    await asked(members, other, "access")
+    khu = await branch(members, name="Khu 2")
+    one, between = [await member(members, khu) for _ in range(2)]
+    for survivor, duplicate in ((between, other), (one, between)):
+        path, body = f"/v1/members/{survivor['id']}/merge", {"duplicate": duplicate["id"]}
+        await made(await members.post(path, json=body, headers={"if-match": '"1"'}), 200)
+    proof = await made(await erase(members, one, await asked(members, one)))
+    assert {"household.address", "consent.evidence", "request.detail", "duplicate"} <= set(proof["erased"])
+    text = await dump(sql)
+    assert [word for word in WORDS if word in text] == []
+
+
 async def test_a_person_gets_everything_that_is_held(members: httpx.AsyncClient, sql: Sql) -> None:
     """Record, household, history, consents, requests and accesses; itself logged; as JSON and as a page to print."""
     who = await somebody(members)

@@ -21,6 +21,7 @@ from services.members.households.schemas import HouseholdOut
 from services.members.imports import commands as imports
 from services.members.members import commands as members
 from services.members.members.numbers import FIELDS
+from services.members.members.queries import merged_into
 from services.members.members.record import SEALED
 from services.members.members.schemas import MemberOut
 from services.members.subject_requests import commands as requests
@@ -45,15 +46,20 @@ async def erase(
     nobody = member.next(
         timeline.put_right(member.timeline, household=None), **dict.fromkeys(forgotten), erased_on=today()
     )
+    duplicates = await merged_into(conn, member_id)
+    records = [member_id, *duplicates]
     left = [spell.household for spell in member.timeline if spell.household]
+    kept = "select unnest(homes(timeline)) as home from merge where duplicate = any($1)"
+    left += [row["home"] for row in await conn.fetch(kept, duplicates)]
     await conn.execute("select from household where id = any($1) order by id for no key update", left)
     await members.update(conn, nobody, MemberErased, today())
     await conn.execute("update member set erased_on = $2 where id = $1", member_id, today())
     homes = await _empty_homes(conn, left)
     erased += ["household.address"] if homes else []
-    erased += await _free_text(conn, member_id)
-    erased += ["import.file"] if await imports.forget_member(conn, member_id) else []
-    await idempotency.mask(conn, [member_id, *homes], {*personal(MemberOut), *personal(HouseholdOut)})
+    erased += await _free_text(conn, records)
+    erased += await _duplicates(conn, duplicates)
+    erased += ["import.file"] if any([await imports.forget_member(conn, record) for record in records]) else []
+    await idempotency.mask(conn, [*records, *homes], {*personal(MemberOut), *personal(HouseholdOut)})
     await requests.complete(conn, reach, request_id, request.version, today(), erased_by)
     return await _proof(conn, request, erased, erased_by)
 
@@ -71,28 +77,36 @@ async def _empty_homes(conn: Connection, homes: list[UUID]) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def _free_text(conn: Connection, member_id: UUID) -> list[str]:
-    """Forget what was written about her in words, and duplicates merged into her record. Which there were."""
+async def _free_text(conn: Connection, records: list[UUID]) -> list[str]:
+    """Forget what was written about her in words, under any record of hers. Which there was."""
     statements = {
-        "consent.evidence": "update consent_entry set evidence = null where member = $1 and evidence is not null",
-        "request.detail": "update subject_request set detail = null where member = $1 and detail is not null",
+        "consent.evidence": "update consent_entry set evidence = null where member = any($1) and evidence is not null",
+        "request.detail": "update subject_request set detail = null where member = any($1) and detail is not null",
         "request.reason": """
             update subject_request_step set reason = null where reason is not null
-                and request in (select id from subject_request where member = $1)
+                and request in (select id from subject_request where member = any($1))
         """,
         "transfer.reason": """
             update transfer set reason = null, refusal_reason = null
-            where member = $1 and (reason is not null or refusal_reason is not null)
-        """,
-        "duplicate": """
-            with gone as (delete from merge where survivor = $1 returning duplicate)
-            update member set name = null, name_folded = '', birth_date = null, card_number = null,
-                citizen_sealed = null, citizen_index = null, phone_sealed = null, phone_index = null,
-                erased_on = erased.erased_on
-            from gone, member as erased where member.id = gone.duplicate and erased.id = $1
+            where member = any($1) and (reason is not null or refusal_reason is not null)
         """,
     }
-    return [name for name, sql in statements.items() if await conn.execute(sql, member_id) != "UPDATE 0"]
+    return [name for name, sql in statements.items() if await conn.execute(sql, records) != "UPDATE 0"]
+
+
+async def _duplicates(conn: Connection, duplicates: list[UUID]) -> list[str]:
+    """Forget whose the records merged into hers were; they cannot be separated again. Whether there were any."""
+    done = await conn.execute(
+        """
+        with gone as (delete from merge where duplicate = any($1) returning duplicate)
+        update member set name = null, name_folded = '', birth_date = null, card_number = null,
+            citizen_sealed = null, citizen_index = null, phone_sealed = null, phone_index = null, erased_on = $2
+        from gone where member.id = gone.duplicate
+        """,
+        duplicates,
+        today(),
+    )
+    return ["duplicate"] if done != "UPDATE 0" else []
 
 
 async def _proof(conn: Connection, request: RequestOut, erased: list[str], erased_by: str) -> ErasureOut:

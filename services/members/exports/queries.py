@@ -30,14 +30,10 @@ async def _merged(conn: Connection, member_id: UUID, vault: Vault | None) -> lis
     """Records merged into hers, and into those, in the order in which they were."""
     rows = await conn.fetch(
         """
-        with recursive gone as (
-            select * from merge where survivor = $1
-            union all
-            select merge.* from merge join gone on merge.survivor = gone.duplicate)
-        select member.*, gone.timeline as kept, gone.merged_at from gone join member on member.id = gone.duplicate
-        order by gone.merged_at
+        select member.*, merge.timeline as kept, merged_at from merge join member on id = duplicate
+        where duplicate = any($1) order by merged_at
         """,
-        member_id,
+        await members.merged_into(conn, member_id),
     )
     found = []
     for row in rows:

@@ -68,6 +68,21 @@ async def survivor(conn: Connection, reach: Reach, member_id: UUID) -> UUID | No
     return row["id"] if row and reach.covers(row["unit"], row["branch"]) else None
 
 
+async def merged_into(conn: Connection, member_id: UUID) -> list[UUID]:
+    """Records that were merged into a member's, and into those, in the order in which they were."""
+    rows = await conn.fetch(
+        """
+        with recursive gone as (
+            select duplicate, merged_at from merge where survivor = $1
+            union all
+            select merge.duplicate, merge.merged_at from merge join gone on merge.survivor = gone.duplicate)
+        select duplicate from gone order by merged_at
+        """,
+        member_id,
+    )
+    return [row["duplicate"] for row in rows]
+
+
 def _gone(survivor: UUID | None) -> Gone:
     return Gone(
         Text("Bản ghi đã được gộp vào bản ghi khác", "The record was merged into another's"),
