@@ -162,6 +162,9 @@ class PopulationSpell(Spell):
     """How many women of 18 and over a commune declares."""
 
     women_18: Annotated[int, Field(ge=0, le=10_000_000)]
+    heir: UnitCode | None = Field(
+        None, description="Of a unit that went into another whole: the unit in which its history counts on today's map"
+    )
 
 
 class PopulationState(Data):
@@ -174,6 +177,12 @@ class PopulationDeclared(PopulationState):
     """A commune declared how many women live there."""
 
     TYPE: ClassVar[str] = "vn.danvan.members.population.declared.v1"
+
+
+class PopulationReorganised(PopulationState):
+    """What units had declared was carried into another with them by a reorganisation, or back by its reversal."""
+
+    TYPE: ClassVar[str] = "vn.danvan.members.population.reorganised.v1"
 
 
 class MemberSpell(Spell):
@@ -292,6 +301,7 @@ EVENTS: tuple[type[Data], ...] = (
     GroupClosed,
     GroupReorganised,
     PopulationDeclared,
+    PopulationReorganised,
     MemberEnrolled,
     MemberCorrected,
     MemberLeft,

@@ -50,12 +50,16 @@ async def events_after(
 ) -> tuple[list[Row], int]:
     """Up to `limit` journal rows in `reach`, numbered after `after` up to `until`, and how far was read.
 
-    `types` are prefixes of event types; none is every type.
+    What moves is told where it was, too: by the event that moves it. `types` are prefixes of event types; none is
+    every type.
     """
     rows = await conn.fetch(
         """
         select * from journal
-        where sequence > $1 and sequence <= $2 and unit = any($3) and ($4::uuid is null or branch = $4)
+        where sequence > $1 and sequence <= $2
+          and (unit = any($3) and ($4::uuid is null or branch = $4) or version > 1 and (
+              select before.unit = any($3) and ($4::uuid is null or before.branch = $4) from journal as before
+              where before.subject = journal.subject and before.version = journal.version - 1))
           and ($5::text[] = '{}' or type ^@ any($5))
         order by sequence limit $6
         """,

@@ -10,6 +10,7 @@ from contracts.members import BranchSpell, GroupSpell, HouseholdSpell, MemberSpe
 
 S = TypeVar("S", bound=Spell)
 P = TypeVar("P", GroupSpell, HouseholdSpell, MemberSpell)
+Part = GroupSpell | HouseholdSpell
 JOINED = ("began", "resumed")
 PASSAGES = ("moved", "resumed", "ended")
 """What somebody did, and can be taken back."""
@@ -24,6 +25,11 @@ def at(timeline: Sequence[S], day: date) -> S | None:
 def nearest(timeline: Sequence[S], day: date) -> S:
     """The spell in force on a day, or the first if it has yet to begin."""
     return at(timeline, day) or timeline[0]
+
+
+def done_last(timeline: Sequence[Spell]) -> date:
+    """The day of the last thing that was done, not only undergone by a reorganisation."""
+    return max(spell.since for spell in timeline if spell.cause != "reorganised")
 
 
 def next_after(timeline: Sequence[Spell], day: date) -> date | None:
@@ -79,9 +85,29 @@ def _carried(later: Sequence[S], held: S, values: Mapping[str, Any]) -> Iterator
 
 
 def stays(timeline: Sequence[MemberSpell], day: date) -> bool:
-    """Whether nothing is known of another place after a day."""
-    places = {tuple(getattr(s, name) for name in PLACE) for s in timeline if s.since > day}
-    return places <= {tuple(getattr(nearest(timeline, day), name) for name in PLACE)}
+    """Whether nothing is known of another place after a day but where reorganisations took her."""
+    known = [nearest(timeline, day), *(spell for spell in timeline if spell.since > day)]
+    return all(
+        spell.cause == "reorganised" or all(getattr(spell, name) == getattr(before, name) for name in PLACE[1:])
+        for before, spell in pairwise(known)
+    )
+
+
+def stay(timeline: Sequence[MemberSpell], day: date) -> MemberSpell:
+    """Where she who was in a place on a day is, or was until she did something: reorganisations took her along."""
+    last = nearest(timeline, day)
+    for spell in timeline:
+        if spell.since > day:
+            if spell.cause in PASSAGES[:2]:
+                break
+            last = spell
+    return last
+
+
+def settled(timeline: Sequence[MemberSpell], day: date) -> list[MemberSpell]:
+    """The same as if she had stayed where she was on a day; `placed` says what reorganisations make of that."""
+    here = {name: getattr(nearest(timeline, day), name) for name in PLACE}
+    return [spell.model_copy(update=here) if spell.since > day else spell for spell in timeline]
 
 
 def taken_over(timeline: Sequence[MemberSpell], other: Sequence[MemberSpell]) -> list[MemberSpell]:
@@ -120,22 +146,29 @@ def carried(timeline: Sequence[S], since: date, of: Mapping[str, Any], **values:
         if not goes(spell) or spell.since < since >= until:
             found.append(spell)
         elif spell.since >= since:
-            found.append(spell.model_copy(update=values))
+            cause = "reorganised" if (spell.since, spell.cause) == (since, "changed") else spell.cause
+            found.append(spell.model_copy(update={"cause": cause, **values}))
         else:
             found += [spell, spell.model_copy(update={"since": since, "cause": "reorganised", **values})]
     return found
 
 
 def placed(timeline: Sequence[P], branches: Mapping[UUID, Sequence[BranchSpell]]) -> list[P]:
-    """The same in the units where these branches were at the time: who stays in a branch goes where it is carried."""
+    """The same in the units where these branches were at the time: who stays in a branch goes where it is carried.
+
+    Inside a branch the unit changes by nothing else: a change of that day is part of it.
+    """
     found: list[P] = []
     for spell, until in spans(timeline):
         there = branches.get(spell.branch)
         if there is None:
             found.append(spell)
             continue
-        unit = nearest(there, spell.since).unit
-        found.append(spell if spell.unit == unit else spell.model_copy(update={"unit": unit}))
+        unit, cause = nearest(there, spell.since).unit, spell.cause
+        if found and found[-1].branch == spell.branch and cause in ("changed", "reorganised"):
+            cause = "changed" if found[-1].unit == unit else "reorganised"
+        same = (spell.unit, spell.cause) == (unit, cause)
+        found.append(spell if same else spell.model_copy(update={"unit": unit, "cause": cause}))
         for move in there:
             if spell.since < move.since < until and move.unit != found[-1].unit:
                 news = {"since": move.since, "cause": "reorganised", "unit": move.unit}
@@ -143,9 +176,36 @@ def placed(timeline: Sequence[P], branches: Mapping[UUID, Sequence[BranchSpell]]
     return found
 
 
+def followed(timeline: Sequence[MemberSpell], parts: Mapping[UUID, Sequence[Part]]) -> list[MemberSpell]:
+    """The same carried along with its last household, or group, into the branch that a reorganisation took that to.
+
+    A group that went another way than she is hers no more.
+    """
+    spells, last = list(timeline), timeline[-1]
+    for name in (last.household, last.group):
+        for before, part in pairwise(parts.get(name, ()) if name else ()):
+            if part.cause == "reorganised" and part.branch != before.branch:
+                spells = carried(spells, part.since, {"branch": before.branch}, branch=part.branch)
+    return [
+        spell.model_copy(update={"group": None})
+        if spell.group and spell.group in parts and nearest(parts[spell.group], spell.since).branch != spell.branch
+        else spell
+        for spell in spells
+    ]
+
+
 def uncarried(timeline: Sequence[S], place: int, since: date) -> list[S]:
-    """The same without what reorganisations did between the spell at `place` and the day it will begin on instead."""
-    return [s for n, s in enumerate(timeline) if not (n > place and s.cause == "reorganised" and s.since <= since)]
+    """The same without what reorganisations alone did between the spell at `place` and the day it will begin on."""
+    found: list[S] = []
+    for number, spell in enumerate(timeline):
+        alone = number > place and spell.cause == "reorganised" and spell.since <= since
+        if not alone or _but_for_place(spell) != _but_for_place(timeline[number - 1]):
+            found.append(spell)
+    return found
+
+
+def _but_for_place(spell: Spell) -> dict[str, Any]:
+    return spell.model_dump(exclude={"since", "cause", *PLACE[:3]})
 
 
 def joined(timeline: Sequence[MemberSpell], day: date) -> int:

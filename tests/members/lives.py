@@ -22,13 +22,17 @@ from services.members.members import commands, queries
 from services.members.members.schemas import MemberIn, MemberPatch
 from services.members.merges import commands as merges
 from services.members.merges.schemas import MergeIn, UnmergeIn
+from services.members.reorganisations import commands as plans
+from services.members.reorganisations.schemas import Mapping, PlanIn, PlanOut
 from services.members.timeline import PASSAGES, at
 from services.members.transfers import commands as transfers
 from services.members.transfers import queries as requests
 from services.members.transfers.schemas import AcceptanceIn, RefusalIn, TransferIn
 from tests.builders import BA_CHE, MONG_DUONG
+from tests.members.planning import HA_LONG
 
 REACH = Reach(units.subtree("22"))
+UNITS = (MONG_DUONG, BA_CHE, HA_LONG)
 
 
 class Passage(NamedTuple):
@@ -57,13 +61,18 @@ class Life:
         self.passages = sorted([*self.passages, passage], key=lambda p: p.since)
 
 
+Path = list[tuple[date, str]]
+"""From which day a branch is in which unit."""
+
+
 class World:
-    """Three branches in two communes, a household, and the records made so far."""
+    """Three branches in two communes, a household, the records made so far, and where plans carried the branches."""
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
         self.day = today()
         self.lives: dict[UUID, Life] = {}
+        self.plans: list[tuple[PlanOut, dict[UUID, Path]]] = []
 
     async def begin(self) -> None:
         """Branches, and a household that becomes poor."""
@@ -72,10 +81,14 @@ class World:
             for unit, name in ((MONG_DUONG, "Khu 1"), (MONG_DUONG, "Khu 2"), (BA_CHE, "Khu 1"))
         ]
         self.branches = [branch.id for branch in made]
-        self.unit = {branch.id: branch.unit for branch in made}
+        self.paths = {branch.id: [(branch.opened_on, branch.unit)] for branch in made}
         born = HouseholdIn(branch=self.branches[0], registered_on=date(2020, 1, 1))
         (home,) = await households.register(self.conn, REACH, [born])
         self.home = home.id
+
+    def unit(self, branch: UUID, day: date | None = None) -> str:
+        """The unit a branch is in on a day; default: now."""
+        return [unit for since, unit in self.paths[branch] if day is None or since <= day][-1]
 
     async def step(self, kind: str, who: int, offset: int, place: int, flag: bool) -> None:
         """Do one thing; what is refused changes nothing, neither there nor here."""
@@ -97,7 +110,7 @@ class World:
 
     async def enrol(self, _: UUID | None, day: date, branch: UUID, flag: bool) -> Any:
         """A member joins, in the household if she can."""
-        home = self.home if flag and self.unit[branch] == MONG_DUONG else None
+        home = self.home if flag and self.unit(branch) == self.unit(self.branches[0]) else None
         body = MemberIn(branch=branch, household=home, name="Hội viên Mẫu", core=flag, joined_on=day)
         made = await commands.enrol(self.conn, REACH, body)
         return lambda: self.lives.update({made.id: Life([Passage(day, "began", branch)])})
@@ -242,3 +255,43 @@ class World:
             life.passages, self.lives[other].passages, self.lives[other].merged = own, kept, False
 
         return known
+
+    async def reform(self, _: UUID | None, day: date, branch: UUID, flag: bool) -> Any:
+        """A commune, or a branch of it, goes into another from a day on."""
+        origin = self.unit(branch)
+        to = [unit for unit in UNITS if unit != origin][day.toordinal() % 2]
+        part: dict[str, Any] = {} if flag else {"extent": "part", "branches": [branch]}
+        body = PlanIn(name="Mẫu", decision="1", effective_on=day, mappings=[Mapping(origin=origin, to=to, **part)])
+        plan = await plans.create(self.conn, "22", REACH, body, None)
+        plan = await plans.apply(self.conn, "22", plan.id, plan.version)
+        goes = [one for one in self.branches if self.unit(one) == origin] if flag else [branch]
+
+        def known() -> None:
+            self.plans.append((plan, dict(self.paths)))
+            for one in goes:
+                self.paths[one] = _carried(self.paths[one], day, to)
+
+        return known
+
+    async def undo(self, _: UUID | None, __: date, ___: UUID, ____: bool) -> Any:
+        """The last plan was wrong."""
+        if not self.plans:
+            return lambda: None
+        plan, before = self.plans[-1]
+        await plans.reverse(self.conn, "22", plan.id, plan.version)
+
+        def known() -> None:
+            self.plans.pop()
+            self.paths = before
+
+        return known
+
+
+def _carried(path: Path, day: date, to: str) -> Path:
+    """The path with another unit from a day on, where it would have been in the one it is in now."""
+    found: Path = []
+    for (since, unit), (until, _) in zip(path, [*path[1:], (date.max, "")], strict=True):
+        goes = unit == path[-1][1] and until > day
+        found += [(since, unit)] if not goes or since < day else []
+        found += [(max(since, day), to)] if goes else []
+    return found

@@ -15,8 +15,7 @@ from services.members.members.record import Member
 from services.members.timeline import at
 from services.members.transfers import queries as requests
 from services.reporting.contributions.rules import Place, contributions
-from tests.builders import BA_CHE, MONG_DUONG
-from tests.members.lives import REACH, World
+from tests.members.lives import REACH, UNITS, World
 
 BEFORE, AHEAD = 20, 10
 FLOWS = {"enrolled": 1, "rejoined": 1, "transferred_in": 1, "transferred_out": -1, "left": -1}
@@ -32,15 +31,21 @@ group by 1, 2
 """
 
 
-KINDS = ["enrol", "correct", "poor", "transfer", "decide", "leave", "rejoin", "take_back", "merge", "unmerge"]
-WEIGHTS = [1, 2, 1, 5, 3, 4, 4, 2, 2, 2]
-happening = st.tuples(
-    st.sampled_from([kind for kind, weight in zip(KINDS, WEIGHTS, strict=True) for _ in range(weight)]),
-    st.integers(0, 2),
-    st.integers(-4, 6),
-    st.integers(0, 2),
-    st.booleans(),
-)
+KINDS = [
+    *("enrol", "correct", "poor", "transfer", "decide", "leave", "rejoin", "take_back", "merge", "unmerge"),
+    *("reform", "undo"),
+]
+WEIGHTS = [1, 2, 1, 6, 3, 4, 4, 3, 2, 2, 3, 1]
+kinds = st.sampled_from([kind for kind, weight in zip(KINDS, WEIGHTS, strict=True) for _ in range(weight)])
+
+
+def happening(kind: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """What is done, to whom, how many days after it is told, where, and a choice."""
+    return st.tuples(kind, st.integers(0, 2), st.integers(-9, 6), st.integers(0, 2), st.booleans())
+
+
+some = st.lists(happening(kinds), min_size=4, max_size=10)
+lives = st.tuples(some, happening(st.just("reform")), some).map(lambda parts: [*parts[0], parts[1], *parts[2]])
 
 
 def told(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -49,11 +54,12 @@ def told(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return first + [(kind, who, 6 - BEFORE + n + lag, *rest) for n, (kind, who, lag, *rest) in enumerate(found)]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(happening, min_size=8, max_size=20).map(told))
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lives.map(told))
 async def test_whatever_happens_every_day_and_unit_is_right(url: str, steps: list[tuple[Any, ...]]) -> None:
-    """Past and future, told in any order and taken back: she is where she should be, the journal's last states count
-    what the tables recount, and enrolled + rejoined + in - out - left explains every change of the active."""
+    """Past and future, before and after reorganisations, told in any order and taken back: she is where she should be,
+    in the unit where her branch was; the journal's last states count what the tables recount; enrolled + rejoined +
+    in - out - left explains every change of the active in a commune that is not reorganised, and of all together."""
     conn = await asyncpg.connect(url)
     transaction = conn.transaction()
     await transaction.start()
@@ -70,19 +76,23 @@ async def test_whatever_happens_every_day_and_unit_is_right(url: str, steps: lis
 
 async def _unlike(world: World) -> list[str]:
     """Whatever is not as it should be."""
-    days = [world.day + timedelta(days=offset) for offset in range(-BEFORE - 1, AHEAD + 1)]
+    days = [world.day + timedelta(days=offset) for offset in range(-BEFORE - 4, AHEAD + 1)]
     home = (await homes.get(world.conn, REACH, world.home)).timeline
     found = []
     for row in await world.conn.fetch("select * from member"):
         life, spells = world.lives[row["id"]], Member.of(row).timeline
         if not (row["status"] == "merged") == life.merged == (spells == []):
             found.append(f"{row['id']} is {row['status']}")
+        if row["unit"] != world.unit(row["branch"]):
+            found.append(f"{row['id']} ({row['status']}) is in {row['unit']}, her branch is not")
         if (await requests.last(world.conn, row["id"], "requested") is None) != (life.asked is None):
             found.append(f"{row['id']}: a request")
         for day in days:
             held = at(spells, day)
             if (held.branch if held and held.status == "active" else None) != life.on(day):
                 found.append(f"{row['id']} on {day}: {held}, not {life.on(day)}")
+            if held and held.unit != world.unit(held.branch, day):
+                found.append(f"{row['id']} on {day}: {held.unit}, not {world.unit(held.branch, day)}")
             there = at(home, day) if held and held.household else None
             if held and held.status == "active" and held.poverty_status != (there and there.poverty_status):
                 found.append(f"{row['id']} on {day}: {held.poverty_status}")
@@ -103,14 +113,17 @@ async def _uncounted(world: World, days: list[date]) -> list[str]:
         for row in await world.conn.fetch(RECOUNT, days[0], days[-1])
         for name in ("active", "core")
     }
-    found, stock = [], Counter[tuple[str, str]]()
-    for unit, day in product((MONG_DUONG, BA_CHE), days):
-        before = stock["active", unit]
-        for name in ("active", "core"):
-            stock[name, unit] += counted[name, unit, day]
+    found, stock, reformed = [], Counter[tuple[str, str]](), {plan.effective_on for plan, _ in world.plans}
+    for day in days:
+        grown, flows = Counter[str](), Counter[str]()
+        for unit, name in product(UNITS, ("active", "core")):
+            value = counted[name, unit, day]
+            stock[name, unit] += value
+            grown[unit] += value if name == "active" else 0
             if stock[name, unit] != recount.get((name, unit, day), 0):
                 found.append(f"{name} {unit} {day}: {stock[name, unit]}, not {recount.get((name, unit, day), 0)}")
-        flows = sum(sign * counted[name, unit, day] for name, sign in FLOWS.items())
-        if stock["active", unit] - before != flows:
-            found.append(f"{unit} {day}: {stock['active', unit] - before}, but flows {flows}")
+        for unit, (name, sign) in product(UNITS, FLOWS.items()):
+            flows[unit] += sign * counted[name, unit, day]
+        if grown.total() != flows.total() or (day not in reformed and any(grown[u] != flows[u] for u in UNITS)):
+            found.append(f"{day}: {grown}, but flows {flows}")
     return found

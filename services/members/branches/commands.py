@@ -16,7 +16,7 @@ from services.chassis.reach import Reach
 from services.members.branches import queries
 from services.members.branches.schemas import BranchIn, BranchOut, BranchPatch, ClosingIn
 from services.members.reorganisations.queries import Went, successors
-from services.members.timeline import carried, changed, moved_start, put_right
+from services.members.timeline import carried, changed, done_last, moved_start, put_right
 
 COLUMNS = ("id", "unit", "name", "name_folded", "kind", "opened_on", "closed_on", "timeline", "version", "recorded_at")
 INSERT = """
@@ -95,7 +95,7 @@ async def close(conn: Connection, reach: Reach, branch_id: UUID, version: int, b
     branch = await queries.get(conn, reach, branch_id)
     if branch.closed_on is not None:
         raise Conflict(Text("Chi hội đã đóng", "The branch is closed already"), slug="branch-closed")
-    if body.closed_on < branch.timeline[-1].since:
+    if body.closed_on < done_last(branch.timeline):
         raise invalid("/closed_on", "before_opening", "Trước ngày thành lập", "Before the branch was opened")
     _check_day("/closed_on", body.closed_on)
     if await queries.has_active_members(conn, branch_id):

@@ -46,7 +46,7 @@ async def rejoin(conn: Connection, reach: Reach, member_id: UUID, version: int, 
     if faults := unplaced(places, body.branch, body.household):
         raise Unprocessable(faults=faults)
     spells = timeline.changed(
-        before.timeline,
+        timeline.settled(before.timeline, body.joined_on),
         body.joined_on,
         "resumed",
         unit=places.branches[body.branch]["unit"],
@@ -56,4 +56,5 @@ async def rejoin(conn: Connection, reach: Reach, member_id: UUID, version: int, 
         **body.model_dump(include={"branch", "household"}),
         **body.model_dump(include={"kind", "core"}, exclude_none=True),
     )
-    return await update(conn, before.next(timeline.with_poverty(spells, places.homes)), MemberRejoined, body.joined_on)
+    spells = timeline.with_poverty(timeline.placed(spells, places.paths), places.homes)
+    return await update(conn, before.next(spells), MemberRejoined, body.joined_on)

@@ -16,8 +16,8 @@ from services.members.branches.schemas import ClosingIn
 from services.members.groups import queries
 from services.members.groups.schemas import GroupIn, GroupOut, GroupPatch
 from services.members.households.queries import branches
-from services.members.members.queries import PATH
-from services.members.timeline import changed, moved_start, placed
+from services.members.members.queries import PATH, places
+from services.members.timeline import changed, done_last, moved_start, placed, uncarried
 
 COLUMNS = (
     "id",
@@ -77,9 +77,10 @@ async def correct(conn: Connection, reach: Reach, group_id: UUID, version: int, 
     """Correct a group's record, from its beginning. 412 if it is no longer at `version`, 409 if the name is taken."""
     before = await queries.get(conn, reach, group_id)
     group = before.model_copy(update=body.model_dump(exclude_unset=True, exclude_none=True))
-    _check_day("/opened_on", group.opened_on, before.timeline[1].since if len(before.timeline) > 1 else None)
-    spells = moved_start(before.timeline, 0, group.opened_on)
-    group = group.model_copy(update={"timeline": spells})
+    spells = uncarried(before.timeline, 0, group.opened_on)
+    _check_day("/opened_on", group.opened_on, spells[1].since if len(spells) > 1 else None)
+    paths = (await places(conn, Reach(reach.units), {spell.branch for spell in spells}, [])).paths
+    group = group.model_copy(update={"timeline": placed(moved_start(spells, 0, group.opened_on), paths)})
     try:
         return await _update(conn, group, version, GroupCorrected, min(before.opened_on, group.opened_on))
     except UniqueViolation:
@@ -91,7 +92,7 @@ async def close(conn: Connection, reach: Reach, group_id: UUID, version: int, bo
     group = await queries.get(conn, reach, group_id)
     if group.closed_on is not None:
         raise Conflict(Text("Tổ đã đóng", "The group is closed already"), slug="group-closed")
-    if body.closed_on < group.timeline[-1].since:
+    if body.closed_on < done_last(group.timeline):
         raise invalid("/closed_on", "before_opening", "Trước ngày thành lập", "Before the group was formed")
     _check_day("/closed_on", body.closed_on)
     if await queries.has_active_members(conn, group_id):

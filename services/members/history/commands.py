@@ -10,7 +10,7 @@ from services.chassis.errors import Conflict, NotFound, Text
 from services.chassis.reach import Reach
 from services.members import timeline
 from services.members.members import queries
-from services.members.members.commands import at_version, unplaced, update
+from services.members.members.commands import at_version, carried_along, unplaced, update
 from services.members.members.schemas import MemberOut
 from services.members.transfers.commands import cancel
 
@@ -33,17 +33,17 @@ async def take_back(conn: Connection, reach: Reach, member_id: UUID, version: in
     back = before.timeline[number - 1]
     passage = gone.cause in timeline.PASSAGES
     if passage and (
-        any(spell.cause != "changed" for spell in before.timeline[number + 1 :])
+        any(spell.cause in timeline.PASSAGES for spell in before.timeline[number + 1 :])
         or not timeline.stays(before.timeline, since)
     ):
         raise _refused("Hãy hủy thay đổi sau đó trước", "Take back what came later first")
-    if since <= today() and not reach.covers(back.unit, back.branch):
+    whole = before.timeline if gone.cause == "ended" or not passage else timeline.settled(before.timeline, since)
+    spells, places = await carried_along(conn, timeline.without(whole, number))
+    there = timeline.stay(spells, since)
+    if since <= today() and not reach.covers(there.unit, there.branch):
         raise _refused("Nơi trước đó do đơn vị khác quản lý", "The place before is another's")
-    homes = {spell.household for spell in before.timeline if spell.household}
-    places = await queries.places(conn, Reach([back.unit]), [back.branch], homes)
-    if passage and back.status == "active" and unplaced(places, back.branch, None):
+    if passage and back.status == "active" and unplaced(places, there.branch, None):
         raise _refused("Chi hội trước đó đã đóng", "The branch before is closed")
-    spells = timeline.with_poverty(timeline.without(before.timeline, number), places.homes)
     if spells == before.timeline:
         raise _refused("Theo tình trạng của hộ", "It follows from the household's status")
     if gone.cause == "moved":

@@ -20,7 +20,7 @@ from services.members.households.schemas import (
     PovertyStatusIn,
 )
 from services.members.members.commands import take_poverty_status
-from services.members.members.queries import PATH
+from services.members.members.queries import PATH, places
 from services.members.timeline import changed, placed
 
 Event = HouseholdCreated | HouseholdCorrected | HouseholdStatusSet
@@ -70,6 +70,8 @@ async def set_poverty_status(
             text = "Không theo thứ tự các năm đã ghi", "Not in the order of the years recorded"
             raise invalid("/effective_on", "out_of_order", *text)
     spells = changed(others, body.effective_on, poverty_status=body.status, status_year=year, standard=body.standard)
+    there = await places(conn, Reach(reach.units), {spell.branch for spell in spells}, [])
+    spells = placed(spells, there.paths)
     household = before.model_copy(update={"timeline": spells})
     household = await _update(conn, household, version, HouseholdStatusSet, body.effective_on)
     await take_poverty_status(conn, household_id, spells, body.effective_on)

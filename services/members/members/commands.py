@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from contracts import ethnicities
+from contracts import ethnicities, units
 from contracts.members import HouseholdSpell, MemberCorrected, MemberEnrolled, MemberSpell, MemberState
 from services.chassis import journal
 from services.chassis.clock import today
@@ -119,7 +119,8 @@ async def correct(
     wanted = now.model_copy(update=given)
     homes = {home for home in (wanted.household, *(spell.household for spell in before.timeline)) if home}
     known = reach if "household" in given else Reach(reach.units)  # where she lives already may be another branch's
-    places = await queries.places(conn, known, [now.branch], homes, _given(wanted.group))
+    branches = {spell.branch for spell in before.timeline}
+    places = await queries.places(conn, known, branches, homes, _given(wanted.group))
     spells, faults = _corrected(before, now, body, given)
     faults += [*_faults(wanted, places), *numbers.unkept(body, vault)]
     if faults:
@@ -183,6 +184,23 @@ async def update(conn: Connection, member: Member, event: type[MemberState], sin
     if not await journal.record(conn, member.fact(event, since), UPDATE, *row, member.version - 1):
         raise Stale
     return shown
+
+
+async def carried_along(conn: Connection, spells: Sequence[MemberSpell]) -> tuple[list[MemberSpell], Places]:
+    """A timeline of before with what became known since of where its branches, households and groups were carried, and
+    of its households' poverty; and the places in it, locked against being closed."""
+    names = {
+        name: {value for spell in spells if (value := getattr(spell, name))}
+        for name in ("branch", "household", "group")
+    }
+    province = Reach(units.subtree(units.province_of(spells[0].unit)))
+    places = await queries.places(conn, province, *names.values())
+    groups = {group: queries.GROUP.validate_json(row["timeline"]) for group, row in places.groups.items()}
+    spells = timeline.followed(spells, {**places.homes, **groups})
+    if fresh := {spell.branch for spell in spells} - names["branch"]:
+        more = await queries.places(conn, province, fresh, [])
+        places = places._replace(branches=places.branches | more.branches, paths=places.paths | more.paths)
+    return timeline.with_poverty(timeline.placed(spells, places.paths), places.homes), places
 
 
 async def sweep(conn: Connection, day: date | None = None) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from contracts.members import BranchSpell, HouseholdSpell, MemberState
+from contracts.members import BranchSpell, GroupSpell, HouseholdSpell, MemberState
 from services.chassis.db import Connection, Row
 from services.chassis.errors import Gone, NotFound, Text
 from services.chassis.paging import Page, after, fold, page_of
@@ -18,11 +18,14 @@ from services.members.members.record import Member
 from services.members.members.schemas import LookupIn, MemberOut, Status
 from services.members.units.queries import on_last_day, there, within
 
-HOME, PATH = TypeAdapter(list[HouseholdSpell]), TypeAdapter(list[BranchSpell])
+HOME, PATH, GROUP = TypeAdapter(list[HouseholdSpell]), TypeAdapter(list[BranchSpell]), TypeAdapter(list[GroupSpell])
 
 
 class Places(NamedTuple):
-    """Where one may be a member, by id: branches (and their timelines: `paths`), households' timelines, open groups."""
+    """Where one may be a member, by id: branches, households' timelines, open groups; and all branches' timelines.
+
+    `paths` are those of branches outside the reach too: they say which unit somebody was in, not where she may go.
+    """
 
     branches: dict[UUID, Row]
     homes: dict[UUID, list[HouseholdSpell]]
@@ -251,12 +254,12 @@ async def places(
     rows = await conn.fetch(
         """
         with found as (select id, unit, closed_on, timeline from branch where id = any($1) order by id for share),
-             parts as (select id, unit, branch from member_group
+             parts as (select id, unit, branch, timeline from member_group
                        where id = any($3) and closed_on is null order by id for share),
              homes as (select id, unit, branch, timeline from household where id = any($2) order by id for share)
         select 'branch' as kind, id, unit, closed_on, id as branch, timeline from found
         union all
-        select 'group', id, unit, null, branch, null from parts
+        select 'group', id, unit, null, branch, timeline from parts
         union all
         select 'home', id, unit, null, branch, timeline from homes
         """,
@@ -267,10 +270,12 @@ async def places(
     found = Places({}, {}, {}, {})
     for row in rows:
         kind, place, unit, _, branch, spells = row
+        if kind == "branch":
+            found.paths[place] = PATH.validate_json(spells)
         if not reach.covers(unit, branch):
             continue
         if kind == "branch":
-            found.branches[place], found.paths[place] = row, PATH.validate_json(spells)
+            found.branches[place] = row
         elif kind == "home":
             found.homes[place] = HOME.validate_json(spells)
         else:

@@ -13,8 +13,8 @@ from services.chassis.errors import Conflict, Gone, NotFound, Text, invalid
 from services.chassis.reach import Reach
 from services.members import timeline
 from services.members.members import queries as members
-from services.members.members.commands import TAKEN, at_version, update
-from services.members.members.record import Member
+from services.members.members.commands import TAKEN, at_version, carried_along, update
+from services.members.members.record import TIMELINE, Member
 from services.members.members.schemas import MemberOut
 from services.members.merges import queries
 from services.members.merges.schemas import MergeIn, UnmergeIn
@@ -80,18 +80,37 @@ async def unmerge(conn: Connection, reach: Reach, member_id: UUID, version: int,
 
 
 async def _restored(conn: Connection, spells: Sequence[MemberSpell]) -> list[MemberSpell]:
-    """The timeline as kept, with what became known of its households since; 409 if its places are no longer there."""
-    homes = {spell.household for spell in spells if spell.household}
-    places = await members.places(
-        conn, Reach({spell.unit for spell in spells}), {spell.branch for spell in spells}, homes
-    )
+    """The timeline as kept, with what became known of its places since; 409 if they are no longer there."""
+    spells, places = await carried_along(conn, spells)
     for spell, until in timeline.spans(spells):
         branch = places.branches.get(spell.branch)
         if spell.status == "active" and until > today() and (branch is None or branch["closed_on"] is not None):
             raise Conflict(
                 Text("Chi hội của bản ghi không còn", "The record's branch is no longer there"), slug="place-gone"
             )
-    return timeline.with_poverty(spells, places.homes)
+    return spells
+
+
+async def carry_merged(conn: Connection, branches: Sequence[UUID]) -> None:
+    """Merged records are found where an unmerge would put them: those of these branches, which have been carried."""
+    await conn.execute(
+        """
+        update member set unit = branch.unit from branch
+        where branch.id = any($1) and member.branch = branch.id and status = 'merged' and member.unit <> branch.unit
+        """,
+        branches,
+    )
+    rows = await conn.fetch(
+        """
+        select member.id, merge.timeline from merge join member on member.id = duplicate
+        where branch = any($1) order by member.id for update of member
+        """,
+        branches,
+    )
+    for row in rows:
+        spells, _ = await carried_along(conn, TIMELINE.validate_json(row["timeline"]))
+        here = timeline.nearest(spells, today())
+        await conn.execute("update member set unit = $2, branch = $3 where id = $1", row["id"], here.unit, here.branch)
 
 
 def _fact(survivor: Member, duplicate: Member) -> journal.Fact:

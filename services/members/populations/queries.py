@@ -14,14 +14,27 @@ TIMELINE = TypeAdapter(list[PopulationSpell])
 async def find(conn: Connection, units: Collection[str]) -> list[PopulationOut]:
     """What these communes have declared, by unit."""
     rows = await conn.fetch("select * from population where unit = any($1) order by unit", list(units))
-    return [_out(row) for row in rows]
+    return [out(row) for row in rows]
+
+
+async def alone(conn: Connection, units: Collection[str]) -> list[PopulationOut]:
+    """What these units have declared, and others that went into them; nobody declares until the transaction ends."""
+    await conn.execute("lock table population in exclusive mode")
+    rows = await conn.fetch(
+        "select * from population where unit = any($1) or timeline -> -1 ->> 'heir' = any($1) order by unit",
+        list(units),
+    )
+    return [out(row) for row in rows]
 
 
 async def locked(conn: Connection, unit: str) -> PopulationOut | None:
     """What a commune has declared, locked until the transaction ends; None if nothing yet."""
     row = await conn.fetchrow("select * from population where unit = $1 for update", unit)
-    return _out(row) if row else None
+    return out(row) if row else None
 
 
-def _out(row: Row) -> PopulationOut:
-    return PopulationOut.model_validate({**dict(row), "timeline": TIMELINE.validate_json(row["timeline"])})
+def out(row: Row) -> PopulationOut:
+    """A `population` row as the door shows it."""
+    return PopulationOut.model_validate(
+        {**dict(row), "timeline": TIMELINE.validate_json(row["timeline"])}, extra="ignore"
+    )

@@ -14,12 +14,16 @@ from services.chassis import journal
 from services.chassis.db import Connection, Row
 from services.chassis.paging import fold
 from services.members.members.record import ROLES
+from services.members.merges.commands import carry_merged
+from services.members.populations import queries as populations
+from services.members.populations.commands import carry as carry_populations
+from services.members.reorganisations import women
 from services.members.reorganisations.course import Branch, Course, Opened, named
-from services.members.reorganisations.rows import SPELLS, TABLES, News, chunks, locked, write
+from services.members.reorganisations.rows import SPELLS, TABLES, TRACE, News, chunks, locked, write
 from services.members.reorganisations.schemas import Kind, PlanOut
+from services.members.reorganisations.women import touched
 from services.members.timeline import carried, nearest, placed
 
-TRACE = ("plan", "kind", "id", "version", "unit_from", "unit_to", "branch", "name")
 Decide = Callable[[Row], News]
 
 
@@ -68,6 +72,18 @@ async def carry(conn: Connection, plan: PlanOut, found: Sequence[Branch], way: C
     decisions: dict[Kind, Decide] = {"group": part("group"), "household": part("household"), "member": member}
     for kind, decide in decisions.items():
         await _rewrite(conn, plan, kind, await _of(conn, kind, list(paths)), decide)
+    await carry_merged(conn, list(paths))
+    await _carry_women(conn, plan)
+
+
+async def _carry_women(conn: Connection, plan: PlanOut) -> None:
+    """Carry what the units had declared of their women."""
+    told = await populations.alone(conn, touched(plan))
+    traces = [
+        (plan.id, "population", each.id, each.version, each.unit, each.timeline[-1].heir or each.unit, None, None, None)
+        for each in await carry_populations(conn, women.carried(plan, told), told, plan.effective_on)
+    ]
+    await conn.copy_records_to_table("reorganised", records=traces, columns=TRACE)
 
 
 def carried_roles(
@@ -118,7 +134,7 @@ async def _open(conn: Connection, plan: PlanOut, each: Opened) -> tuple[UUID, li
         *(branch, each.to, each.name, fold(each.name), kind, since, to_json(spells).decode()),
     )
     await journal.copy(conn, [journal.Fact(BranchCreated(timeline=spells), branch, 1, since, each.to, branch)])
-    trace = (plan.id, "branch", branch, 1, each.origin, each.to, branch, each.name)
+    trace = (plan.id, "branch", branch, 1, each.origin, each.to, branch, each.name, each.name)
     await conn.copy_records_to_table("reorganised", records=[trace], columns=TRACE)
     return branch, spells
 
@@ -129,7 +145,17 @@ async def _rewrite(conn: Connection, plan: PlanOut, kind: Kind, ids: list[UUID],
         news = await asyncio.to_thread(_changed, await locked(conn, kind, chunk), decide)
         facts = await write(conn, kind, news, plan.effective_on)
         traces = [
-            (plan.id, kind, fact.subject, fact.version, each.row["unit"], fact.unit, fact.branch, _name(each))
+            (
+                plan.id,
+                kind,
+                fact.subject,
+                fact.version,
+                each.row["unit"],
+                fact.unit,
+                fact.branch,
+                _name(each),
+                each.name,
+            )
             for each, fact in zip(news, facts, strict=True)
         ]
         await conn.copy_records_to_table("reorganised", records=traces, columns=TRACE)

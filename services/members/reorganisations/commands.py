@@ -86,7 +86,8 @@ async def apply(conn: Connection, province: str, plan_id: UUID, version: int) ->
     """
     plan = await _locked(conn, province, plan_id, version, "draft")
     if plan.effective_on > today():
-        raise Conflict(Text("Chưa đến ngày hiệu lực", "Its day has not come"), slug="plan-not-yet")
+        text = Text("Chưa đến ngày hiệu lực", "Its day has not come")
+        raise Conflict(text, slug="plan-not-yet", faults=[Fault("/effective_on", "future", text)])
     await _alone(conn)
     origins = list({mapping.origin for mapping in plan.mappings})
     await conn.execute("select from branch where unit = any($1) order by id for update", origins)

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from services.chassis.db import Connection, Row
 from services.chassis.errors import Fault, NotFound, Text
 from services.chassis.paging import Page, after, page_of
+from services.members.populations import queries as populations
 from services.members.reorganisations import schemas
 from services.members.reorganisations.course import Branch, Course, course, named
 from services.members.reorganisations.schemas import (
@@ -20,11 +21,13 @@ from services.members.reorganisations.schemas import (
     ObstacleOut,
     PairOut,
     PlanOut,
+    PlanWomenOut,
     PreviewOut,
     RecordOut,
     RenamedOut,
     Split,
 )
+from services.members.reorganisations.women import touched, women
 
 MAPPINGS, NAMES = TypeAdapter(list[schemas.Mapping]), TypeAdapter(list[schemas.Naming])
 MEMBERS = """
@@ -158,6 +161,9 @@ async def preview(conn: Connection, plan: PlanOut, language: str) -> PreviewOut:
             for branch, name in way.renamed.items()
         ],
         obstacles=[ObstacleOut(pointer=f.pointer, code=f.code, message=f.message.spoken(language)) for f in obstacles],
+        populations=[
+            PlanWomenOut(**each._asdict()) for each in women(plan, await populations.find(conn, touched(plan)))
+        ],
         before=await _standing(conn, plan),
         after=_sum(pairs),
     )
@@ -175,6 +181,7 @@ async def _pairs(conn: Connection, plan: PlanOut, found: Sequence[Branch], way: 
         from member m join fate f on f.branch = m.branch
         left join away h on h.id = m.household left join away p on p.id = m.id
         left join away g on g.id = m."group"
+        where m.status <> 'merged'
         group by 1, 2""",  # noqa: S608  # own text
         f"""{GOES}
         select m.unit, coalesce(h.unit_to, f.unit_to) as unit_to, count(*) as households, {HOUSEHOLDS}
@@ -199,7 +206,7 @@ async def _standing(conn: Connection, plan: PlanOut) -> FiguresOut:
     for query in (
         "select count(*) as branches from branch m where unit = any($1)",
         "select count(*) as groups from member_group m where unit = any($1)",
-        f"select count(*) as members, {MEMBERS} from member m where unit = any($1)",  # noqa: S608  # own text
+        f"select count(*) as members, {MEMBERS} from member m where unit = any($1) and status <> 'merged'",  # noqa: S608  # own text
         f"select count(*) as households, {HOUSEHOLDS} from household m where unit = any($1)",  # noqa: S608  # own text
     ):
         row = await conn.fetchrow(query, origins)
@@ -233,7 +240,7 @@ async def misplaced(conn: Connection, plan: PlanOut) -> list[Fault]:
         """
         select id, 'groups' as kind, branch, null::uuid as household from member_group where id = any($1)
         union all select id, 'households', branch, null from household where id = any($1)
-        union all select id, 'members', branch, household from member where id = any($1)
+        union all select id, 'members', branch, household from member where id = any($1) and status <> 'merged'
         """,
         [one for _, split in splits for one in named(split)],
     )
@@ -280,7 +287,8 @@ async def records(
                        case when coalesce(h.id, p.id, g.id) is null then m.branch end
                 from member m join fate f on f.branch = m.branch
                 left join away h on h.id = m.household left join away p on p.id = m.id
-        left join away g on g.id = m."group"
+                left join away g on g.id = m."group"
+                where m.status <> 'merged'
                 union all
                 select 'group', m.id, m.unit, coalesce(h.unit_to, f.unit_to), case when h.id is null then m.branch end
                 from member_group m join fate f on f.branch = m.branch left join away h on h.id = m.id
@@ -296,7 +304,7 @@ async def records(
         rows = await conn.fetch(
             """
             select kind, id, unit_from, unit_to, branch from reorganised
-            where plan = $1 and ($2::text is null or kind = $2)
+            where plan = $1 and branch is not null and ($2::text is null or kind = $2)
               and ($3::text is null or (kind, id) > ($3, $4::uuid))
             order by kind, id limit $5
             """,

@@ -47,6 +47,8 @@ EVENTS: dict[Kind, Any] = {
     "household": HouseholdReorganised,
     "member": MemberReorganised,
 }
+TRACE = ("plan", "kind", "id", "version", "unit_from", "unit_to", "branch", "name", "renamed")
+"""What is noted of each record carried; of a branch, what it was called before, and from then on."""
 OWN: dict[Kind, dict[str, str]] = {
     "branch": {"name": "text", "name_folded": "text"},
     "group": {"branch": "uuid"},

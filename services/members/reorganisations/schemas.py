@@ -138,6 +138,17 @@ class ObstacleOut(BaseModel):
     message: str
 
 
+class PlanWomenOut(BaseModel):
+    """A unit and the women of 18 and over it begins with: those of the units that go into it whole, and its own."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    to: str
+    origins: list[str] = Field(alias="from")
+    women_18: int | None = Field(description="Null: to be declared anew, as some come or go in part, or none is known")
+    undeclared: list[str] = Field(description="Of the units that go into it, those that have declared nothing")
+
+
 class PreviewOut(BaseModel):
     """What applying the plan would do. Totals before and after are the same."""
 
@@ -145,6 +156,7 @@ class PreviewOut(BaseModel):
     unmapped: list[BranchRefOut]
     conflicts: list[RenamedOut]
     obstacles: list[ObstacleOut]
+    populations: list[PlanWomenOut]
     before: FiguresOut
     after: FiguresOut
 

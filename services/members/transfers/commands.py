@@ -53,21 +53,22 @@ async def request(conn: Connection, reach: Reach, member_id: UUID, version: int,
     here = timeline.at(member.timeline, body.effective_on)
     if here is None:
         raise _outside()
-    if here.unit not in reach:
-        raise Forbidden(Text("Chỉ xã, phường nơi sinh hoạt được chuyển", "Only the commune she is in transfers her"))
     province = Reach(units.subtree(units.province_of(here.unit)))
+    from_unit = timeline.stay(member.timeline, body.effective_on).unit
+    if from_unit not in reach:
+        raise Forbidden(Text("Chỉ xã, phường nơi sinh hoạt được chuyển", "Only the commune she is in transfers her"))
     wanted = [body.to_branch] if body.to_branch else []
     places = await members.places(conn, province, wanted, _homes(member, body.household))
     to_unit = body.to_unit or places.branches.get(wanted[0], {"unit": ""})["unit"]
-    if faults := _faults(body, places, here.unit, here.branch, province):
+    if faults := _faults(body, places, from_unit, here.branch, province):
         raise Unprocessable(faults=faults)
-    at_once = to_unit == here.unit
+    at_once = to_unit == from_unit
     now = journal.now()
     transfer = TransferOut(
         id=journal.new_id(),
         member=member_id,
         name=member.name,
-        from_unit=here.unit,
+        from_unit=from_unit,
         from_branch=here.branch,
         to_unit=to_unit,
         state="accepted" if at_once else "requested",
@@ -206,13 +207,13 @@ def _moved(member: Member, transfer: TransferOut, places: Places) -> Member:
     if not timeline.stays(member.timeline, day):
         text = "Trước một lần chuyển đã ghi nhận", "Before a change of place that is recorded"
         raise invalid("/effective_on", "after_change", *text)
-    if (here.unit, here.branch) != (transfer.from_unit, transfer.from_branch):
+    if here.branch != transfer.from_branch:
         raise _decided("void")
     if transfer.to_branch is None:
         return member
     place = {"unit": transfer.to_unit, "branch": transfer.to_branch, "group": None, "household": transfer.household}
-    spells = timeline.changed(member.timeline, day, "moved", **place)
-    return member.next(timeline.with_poverty(spells, places.homes))
+    spells = timeline.changed(timeline.settled(member.timeline, day), day, "moved", **place)
+    return member.next(timeline.with_poverty(timeline.placed(spells, places.paths), places.homes))
 
 
 def _outside() -> Unprocessable:

@@ -57,7 +57,7 @@ branch_of = lru_cache(maxsize=65_536)(UUID)
 
 
 def _place(spell: State) -> Place:
-    branch = spell.get("heir") or spell.get("branch")
+    branch = spell.get("heir_branch") or spell.get("branch")
     return Place(spell["unit"], branch_of(branch) if branch else None)
 
 
@@ -279,10 +279,14 @@ def inherited(kind: str, state: State | None, here: Place) -> dict[tuple[Cell, P
     """What counts in another branch on today's map than then, there and (negative) here: of who left it by a split.
 
     What happened in a branch counts where the branch is now; but of those whom a reorganisation carried into another
-    branch, in that one.
+    branch, in that one. What a unit declared counts in the one it went into whole.
     """
-    timeline = _with_heirs(state["timeline"]) if state and "timeline" in state else None
-    if state is None or timeline is None:
+    if state is None or "timeline" not in state:
+        return {}
+    if kind == "members.population":
+        return _of_heir(state, here)
+    timeline = _with_heirs(state["timeline"])
+    if timeline is None:
         return {}
     found = contributions(kind, {**state, "timeline": timeline}, here)
     for place, value in contributions(kind, state, here).items():
@@ -291,15 +295,23 @@ def inherited(kind: str, state: State | None, here: Place) -> dict[tuple[Cell, P
 
 
 def _with_heirs(timeline: list[State]) -> list[State] | None:
-    """The same with the branch in which each spell counts on today's map as its `heir`; None if none differs."""
+    """The same with the branch in which each spell counts on today's map as its `heir_branch`; None if none differs."""
     if not any(spell["cause"] == "reorganised" for spell in timeline[1:]) or "branch" not in timeline[0]:
         return None
     heir, found = timeline[-1]["branch"], [timeline[-1]]
     for following, spell in pairwise(reversed(timeline)):
         if following["branch"] != spell["branch"] and following["cause"] != "reorganised":
             heir = spell["branch"]
-        found.append({**spell, "heir": heir})
-    return found[::-1] if any(spell.get("heir", spell["branch"]) != spell["branch"] for spell in found) else None
+        found.append({**spell, "heir_branch": heir})
+    return found[::-1] if any(spell.get("heir_branch", spell["branch"]) != spell["branch"] for spell in found) else None
+
+
+def _of_heir(state: State, here: Place) -> dict[tuple[Cell, Place], int]:
+    """All that a unit declared, in the one it went into instead of its own."""
+    heir = state["timeline"][-1].get("heir")
+    parts = contributions("members.population", state, here) if heir else {}
+    there = {(cell, Place(heir, None)): value for (cell, _), value in parts.items()}
+    return there | {where: -value for where, value in parts.items()}
 
 
 def falls_on(cell: Cell, occurredon: date) -> date:

@@ -83,6 +83,31 @@ async def test_an_officer_of_a_branch_gets_the_branch(
     assert (await members.get("/v1/webhooks", headers=neighbour)).json()["items"] == []
 
 
+async def test_what_moves_is_told_where_it_was_and_where_it_is(
+    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told, issuer: Issuer
+) -> None:
+    """The old commune or branch hears of the move and of nothing later; by webhook as by feed."""
+    own, beside, moves, leaves = (uuid4() for _ in range(4))
+    hook = await subscribed(members, receiver.url, unit=MONG_DUONG, start=0)
+    for subject, *steps in (
+        (moves, (MONG_DUONG, own), (MONG_DUONG, beside), (MONG_DUONG, beside)),
+        (leaves, (MONG_DUONG, own), (BA_CHE, uuid4()), (BA_CHE, uuid4())),
+    ):
+        for version, (unit, branch) in enumerate(steps, 1):
+            await bus.write(conn, subject, version, unit=unit, branch=branch)
+    await written(conn, 0)
+    start()
+    await told(hook, position=6)
+    assert receiver.sequences == [1, 2, 3, 4, 5]
+    for headers, seen in (
+        (issuer.headers(BA_CHE), [5, 6]),
+        (issuer.headers(MONG_DUONG, branch=str(own)), [1, 2, 4, 5]),
+        (issuer.headers(MONG_DUONG, branch=str(beside)), [2, 3]),
+    ):
+        feed = (await members.get("/v1/events", headers=headers)).json()
+        assert [event["sequence"] for event in feed["items"]] == seen
+
+
 async def test_what_fails_is_repeated_as_the_same_message_and_nothing_overtakes_it(
     members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
 ) -> None:
