@@ -86,14 +86,17 @@ class Pool:
         """A connection, in the order of asking."""
         async with self.turns:
             POOL_BUSY.inc()
+            conn = None
             try:
-                async with self.pool.acquire() as conn:
-                    yield conn
+                conn = await self.pool.acquire()
+                yield conn
             except asyncpg.PostgresError as error:
                 error.detail = None  # it quotes the row at fault, and would be logged
                 raise
             finally:
                 POOL_BUSY.dec()
+                if conn is not None:
+                    await self.pool.release(conn)
 
     def terminate(self) -> None:
         """Close every connection at once."""
@@ -121,9 +124,18 @@ async def connect(settings: Settings, application: str, **session: str) -> Singl
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """One read-committed transaction: committed when the block ends, rolled back when it raises."""
-    async with pool.acquire() as conn, conn.transaction():
-        yield conn
+    """One read-committed transaction: committed when the block ends, rolled back when it raises.
+
+    Begun and ended in so many words: asyncpg's object for it costs a twentieth of a write.
+    """
+    async with pool.acquire() as conn:
+        await conn.execute("begin")
+        try:
+            yield conn
+        except BaseException:
+            await conn.execute("rollback")
+            raise
+        await conn.execute("commit")
 
 
 @asynccontextmanager
