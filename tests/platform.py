@@ -35,10 +35,10 @@ class Platform:
         self.loans_url = stack.addresses["loans"]
         self.reporting_url = stack.addresses["reporting"]
 
-    def token(self, unit: str = "22", scope: str = ALL_SCOPES) -> str:
+    def token(self, unit: str = "22", scope: str = ALL_SCOPES, **claims: str) -> str:
         """A token of the development issuer for a caller of `unit`."""
-        key = issuer.load_key(self.stack.folder / "issuer.pem")
-        return issuer.mint(key, sub=f"tester-{unit}", unit=unit, scope=scope, issuer=self.stack.addresses["issuer"])
+        key, url = issuer.load_key(self.stack.folder / "issuer.pem"), self.stack.addresses["issuer"]
+        return issuer.mint(key, sub=f"tester-{unit}", unit=unit, scope=scope, issuer=url, **claims)
 
     def client(self, service: str, unit: str = "22") -> httpx.AsyncClient:
         """A caller of a service; close it."""

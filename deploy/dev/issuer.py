@@ -73,11 +73,12 @@ def mint(
     issuer: str,
     ttl: int = LIFETIME,
     audience: str = AUDIENCE,
+    **claims: str,
 ) -> str:
-    """A signed access token that lives `ttl` seconds; negative gives one that has expired."""
+    """A signed access token that lives `ttl` seconds; negative gives one that has expired. `claims` add to the usual."""
     now = int(time.time())
-    claims = {"iss": issuer, "aud": audience, "sub": sub, "unit": unit, "scope": scope, "iat": now, "exp": now + ttl}
-    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": public(key)["kid"]})
+    usual = {"iss": issuer, "aud": audience, "sub": sub, "unit": unit, "scope": scope, "iat": now, "exp": now + ttl}
+    return jwt.encode({**usual, **claims}, key, algorithm="RS256", headers={"kid": public(key)["kid"]})
 
 
 def create_app(key: rsa.RSAPrivateKey, url: str) -> FastAPI:

@@ -1,10 +1,12 @@
-"""HTTP/1.1 load. `run`: each connection sends its next request when the last is answered. `pace`: at a steady rate.
+"""HTTP/1.1 load. `run`: each connection sends its next request when the last is answered, or a while after that, as
+people do. `pace`: at a steady rate.
 
 Runs in a process of its own (`python -m tests.bench.load`), reads a JSON job from standard input, writes a JSON result.
 """
 
 import asyncio
 import json
+import random
 import sys
 import time
 from collections import Counter
@@ -91,6 +93,7 @@ async def _run(job: dict[str, Any]) -> dict[str, Any]:
     ended = asyncio.Semaphore(0)
     began = time.perf_counter()
     until = began + job["seconds"]
+    think, chance, loop = job["think"], random.Random(1), asyncio.get_running_loop()
 
     def start(connection: _Connection, number: int) -> None:
         sent = time.perf_counter()
@@ -99,16 +102,19 @@ async def _run(job: dict[str, Any]) -> dict[str, Any]:
             now = time.perf_counter()
             times.append(1000 * (now - sent))
             statuses[_status(head)] += 1
-            if now < until and not connection.transport.is_closing():
-                start(connection, number + 1)
-            else:
+            pause = chance.expovariate(1 / think) if think else 0.0
+            if now + pause >= until or connection.transport.is_closing():
                 ended.release()
+            elif pause:
+                loop.call_later(pause, start, connection, number + 1)
+            else:
+                start(connection, number + 1)
 
         connection.send(requests[number % len(requests)], done)
 
     step = max(1, len(requests) // len(connections))
     for number, connection in enumerate(connections):
-        start(connection, number * step)
+        loop.call_later(chance.random() * think, start, connection, number * step)
     for _ in connections:
         await ended.acquire()
     seconds = time.perf_counter() - began
@@ -166,9 +172,10 @@ def request(method: str, path: str, headers: dict[str, str], body: object = None
     return f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n" + content
 
 
-async def run(port: int, requests: list[str], *, connections: int, seconds: float) -> Result:
-    """Run the load in a process of its own."""
-    return await _apart({"port": port, "requests": requests, "connections": connections, "seconds": seconds})
+async def run(port: int, requests: list[str], *, connections: int, seconds: float, think: float = 0) -> Result:
+    """Run the load in a process of its own; each client thinks for `think` seconds on average between requests."""
+    job = {"port": port, "requests": requests, "connections": connections, "seconds": seconds, "think": think}
+    return await _apart(job)
 
 
 async def pace(

@@ -1,6 +1,8 @@
-"""The peer: the same enrolment written with the usual idioms of FastAPI and SQLAlchemy's asyncio ORM.
+"""The peer: the same enrolment, list and search written with the usual idioms of FastAPI and SQLAlchemy's asyncio ORM.
 
 Session per request by a `yield` dependency, token verified per request, objects loaded, added, committed, refreshed.
+Pages by offset; a name is sought by ILIKE, as DHIS2 (`like` filters) and Fineract (client search) do it, but without
+the total that they count. Nothing is masked, and no look is logged.
 """
 
 import os
@@ -44,7 +46,7 @@ class Member(Base):
 
     __tablename__ = "peer_member"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    unit: Mapped[str]
+    unit: Mapped[str] = mapped_column(index=True)
     branch: Mapped[uuid.UUID] = mapped_column(ForeignKey("peer_branch.id"), index=True)
     household: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("peer_household.id"), index=True)
     name: Mapped[str]
@@ -154,6 +156,27 @@ async def enrol(
     await db.commit()
     await db.refresh(member)
     return MemberOut.model_validate(member)
+
+
+@app.get("/v1/members")
+async def find(
+    db: Annotated[AsyncSession, Depends(session)],
+    claims: Annotated[dict[str, Any], Depends(caller)],
+    unit: str | None = None,
+    branch: uuid.UUID | None = None,
+    q: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[MemberOut]:
+    """Members of a unit or a branch, or by a part of the name."""
+    query = select(Member).order_by(Member.unit, Member.id).limit(limit).offset(offset)
+    if unit is not None:
+        query = query.where(Member.unit == unit)
+    if branch is not None:
+        query = query.where(Member.branch == branch)
+    if q is not None:
+        query = query.where(Member.name.ilike(f"%{q}%"))
+    return [MemberOut.model_validate(member) for member in (await db.scalars(query)).all()]
 
 
 if __name__ == "__main__":

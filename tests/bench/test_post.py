@@ -3,17 +3,14 @@
 import asyncio
 import statistics
 import subprocess
-import sys
 from pathlib import Path
 
-import asyncpg
 import httpx
 import pytest
 
-from deploy.dev.process import free_port, spawn, wait_until
-from deploy.dev.supervisor import ROOT, Stack, answers
+from deploy.dev.supervisor import Stack
 from tests.bench import load
-from tests.issuer import Issuer
+from tests.bench.peer import running
 
 CONNECTIONS, SECONDS, ROUNDS = 50, 8.0, 3
 BRANCHES = 200
@@ -46,17 +43,16 @@ async def test_post_member(folder: Path) -> None:
         headers = {"Authorization": f"Bearer {stack.token()}"}
         bodies = [_body(branches[n % BRANCHES], homes[n % BRANCHES], n) for n in range(1000)]
         ours = [load.request("POST", "/v1/members", headers, body) for body in bodies]
-        with Issuer() as issuer:
-            process, port = await _peer(stack, folder, issuer, branches, homes)
-            theirs = [load.request("POST", "/v1/members", issuer.headers(), body) for body in bodies]
+        rows = {"peer_branch": [(each, "06760", None) for each in branches]}
+        rows |= {"peer_household": [(each, "06760") for each in homes]}
+        async with running(stack, folder, **rows) as orm:
+            theirs = [load.request("POST", "/v1/members", orm.headers, body) for body in bodies]
             mine: list[load.Result] = []
             peer: list[load.Result] = []
             for _ in range(ROUNDS):
                 await load.run(stack.ports["members"], ours, connections=CONNECTIONS, seconds=1)
                 mine.append(await load.run(stack.ports["members"], ours, connections=CONNECTIONS, seconds=SECONDS))
-                peer.append(await load.run(port, theirs, connections=CONNECTIONS, seconds=SECONDS))
-            process.terminate()
-            process.wait()
+                peer.append(await load.run(orm.port, theirs, connections=CONNECTIONS, seconds=SECONDS))
         ceiling = await asyncio.to_thread(_pgbench, stack)
     finally:
         stack.stop()
@@ -96,39 +92,6 @@ async def _places(stack: Stack) -> tuple[list[str], list[str]]:
         items = [{"branch": branch, "registered_on": "2015-01-01"} for branch in branches]
         done = await members.post("/v1/households/batch", json={"items": items})
         return branches, [home["id"] for home in done.json()["items"]]
-
-
-async def _peer(
-    stack: Stack, folder: Path, issuer: Issuer, branches: list[str], homes: list[str]
-) -> tuple["subprocess.Popen[bytes]", int]:
-    """The peer on the same engine, with the same branches and households."""
-    stack.postgres.execute("create database peer owner members")
-    url = stack.postgres.url("peer")
-    port = free_port()
-    public = issuer.public_pem()
-    env = {
-        **stack.environment("members", 0, 0),
-        "PEER_DATABASE": url.replace("postgresql://", "postgresql+asyncpg://"),
-        "PEER_PORT": str(port),
-        "PEER_KEY": public,
-    }
-    env = {name: value for name, value in env.items() if not name.startswith("DANVAN_")}
-    code = (
-        "import asyncio;from tests.bench.orm_peer import Base, ENGINE\n"
-        "async def make():\n    async with ENGINE.begin() as conn: await conn.run_sync(Base.metadata.create_all)\n"
-        "asyncio.run(make())"
-    )
-    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=True, env=env, cwd=ROOT)
-    conn = await asyncpg.connect(url)
-    await conn.executemany("insert into peer_branch (id, unit) values ($1, '06760')", [(each,) for each in branches])
-    await conn.executemany("insert into peer_household (id, unit) values ($1, '06760')", [(each,) for each in homes])
-    await conn.close()
-    log = folder / "peer.log"
-    process = spawn([sys.executable, "-m", "tests.bench.orm_peer"], log=log, env=env, cwd=ROOT)
-    await asyncio.to_thread(
-        wait_until, lambda: answers(f"http://127.0.0.1:{port}/openapi.json"), process, "peer", log, 30
-    )
-    return process, port
 
 
 def _pgbench(stack: Stack) -> float:
