@@ -35,7 +35,7 @@ class Platform:
         self.loans_url = stack.addresses["loans"]
         self.reporting_url = stack.addresses["reporting"]
 
-    def token(self, unit: str = "22", scope: str = ALL_SCOPES, **claims: str) -> str:
+    def token(self, unit: str = "22", scope: str = ALL_SCOPES, **claims: Any) -> str:
         """A token of the development issuer for a caller of `unit`."""
         key, url = issuer.load_key(self.stack.folder / "issuer.pem"), self.stack.addresses["issuer"]
         return issuer.mint(key, sub=f"tester-{unit}", unit=unit, scope=scope, issuer=url, **claims)

@@ -75,7 +75,7 @@ def mint(
     audience: str = AUDIENCE,
     **claims: str,
 ) -> str:
-    """A signed access token that lives `ttl` seconds; negative gives one that has expired. `claims` add to the usual."""
+    """A signed access token that lives `ttl` seconds; negative gives one that has expired. `claims` are more."""
     now = int(time.time())
     usual = {"iss": issuer, "aud": audience, "sub": sub, "unit": unit, "scope": scope, "iat": now, "exp": now + ttl}
     return jwt.encode({**usual, **claims}, key, algorithm="RS256", headers={"kid": public(key)["kid"]})

@@ -96,6 +96,9 @@ async def _run(job: dict[str, Any]) -> dict[str, Any]:
     think, chance, loop = job["think"], random.Random(1), asyncio.get_running_loop()
 
     def start(connection: _Connection, number: int) -> None:
+        if connection.transport.is_closing():
+            ended.release()
+            return
         sent = time.perf_counter()
 
         def done(head: bytes) -> None:
@@ -103,7 +106,7 @@ async def _run(job: dict[str, Any]) -> dict[str, Any]:
             times.append(1000 * (now - sent))
             statuses[_status(head)] += 1
             pause = chance.expovariate(1 / think) if think else 0.0
-            if now + pause >= until or connection.transport.is_closing():
+            if now + pause >= until:
                 ended.release()
             elif pause:
                 loop.call_later(pause, start, connection, number + 1)

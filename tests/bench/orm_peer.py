@@ -158,10 +158,9 @@ async def enrol(
     return MemberOut.model_validate(member)
 
 
-@app.get("/v1/members")
+@app.get("/v1/members", dependencies=[Depends(caller)])
 async def find(
     db: Annotated[AsyncSession, Depends(session)],
-    claims: Annotated[dict[str, Any], Depends(caller)],
     unit: str | None = None,
     branch: uuid.UUID | None = None,
     q: str | None = None,

@@ -6,12 +6,12 @@ of a record. Names are put together by chance from common Vietnamese words, and 
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
-from itertools import accumulate
+from itertools import accumulate, chain, count, islice
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -22,7 +22,6 @@ from contracts.members import BranchSpell, MemberSpell
 from contracts.offices import Fee, OfficerRole
 from services.chassis import journal
 from services.chassis.clock import today
-from services.chassis.paging import fold
 from services.chassis.reach import Reach
 from services.members import timeline
 from services.members.branches import commands as branches
@@ -34,17 +33,16 @@ from tests.bench.events import COMMUNES, ETHNICITIES
 
 PER_COMMUNE, HOUSEHOLDS, CHUNK = 30, 100_000, 10_000
 FOUNDED, START = date(2010, 1, 1), date(2015, 7, 1)
-FAMILY = (
-    "Nguyễn Trần Lê Phạm Hoàng Vũ Phan Đặng Bùi Đỗ Ngô Dương Lý Hồ Đinh Trịnh Mai Đoàn Lương Tô Tạ Hà Cao Lưu Chu"
-    " Nông Bế Triệu Đàm Chíu Tằng Lỷ Voòng Sằn Phùn Loan Ninh Vi Từ Kiều"
-).split()
-MIDDLE = "Thị Thu Thanh Ngọc Kim Hồng Minh Bích Phương Thúy Mỹ Diệu Hải Tuyết Như Lan Hoài Khánh Xuân Quỳnh".split()
-GIVEN = (
-    "Hoa Hương Lan Huyền Nga Hằng Thảo Hà Hạnh Liên Thủy Yến Mai Phương Dung Nhung Loan Trang Anh Oanh Hường Thúy Hiền"
-    " Vân Linh Tuyết Bình Nguyệt Hòa Xuân Ngân Cúc Thơm Tâm Chi Giang Hậu Ly Lý My Nhàn Phượng Quyên Sen Thoa Trinh Tươi"
-    " Vui Bích Cẩm Châu Diễm Duyên Đào Điệp Gấm Hân Hoài Hoàn Hợi Huệ Khuyên Lam Lành Lệ Lụa Mận Mùi Ngát Ngoan Nhạn Nụ"
-    " Quế Quy Sáu Soan Tám Thắm Thêu Thìn Tỵ Uyên Vinh Xoan Ý"
-).split()
+WORDS = (
+    """Nguyễn Trần Lê Phạm Hoàng Vũ Phan Đặng Bùi Đỗ Ngô Dương Lý Hồ Đinh Trịnh Mai Đoàn Lương Tô Tạ Hà Cao Lưu Chu Nông
+    Bế Triệu Đàm Chíu Tằng Lỷ Voòng Sằn Phùn Loan Ninh Vi Từ Kiều""",
+    "Thị Thu Thanh Ngọc Kim Hồng Minh Bích Phương Thúy Mỹ Diệu Hải Tuyết Như Lan Hoài Khánh Xuân Quỳnh",
+    """Hoa Hương Lan Huyền Nga Hằng Thảo Hà Hạnh Liên Thủy Yến Mai Phương Dung Nhung Loan Trang Anh Oanh Hường Thúy Hiền
+    Vân Linh Tuyết Bình Nguyệt Hòa Xuân Ngân Cúc Thơm Tâm Chi Giang Hậu Ly Lý My Nhàn Phượng Quyên Sen Thoa Trinh Tươi
+    Vui Bích Cẩm Châu Diễm Duyên Đào Điệp Gấm Hân Hoài Hoàn Hợi Huệ Khuyên Lam Lành Lệ Lụa Mận Mùi Ngát Ngoan Nhạn Nụ
+    Quế Quy Sáu Soan Tám Thắm Thêu Thìn Tỵ Uyên Vinh Xoan Ý""",
+)
+"""Family, middle and given names, the commonest first."""
 REASONS = ("moved_away", "own_wish", "age_or_health", "long_absence")
 
 
@@ -126,14 +124,23 @@ async def _branches(conn: asyncpg.Connection) -> list[Branch]:
             )
             path = timeline.carried([first], units.REFORM, {"unit": first.unit}, unit=unit)
             made.append(Branch(journal.new_id(), unit, path, []))
-    values = {"kind": "residential", "opened_on": FOUNDED, "closed_on": None, "recorded_at": journal.now()}
+    values: dict[str, Any] = {
+        "kind": "residential",
+        "opened_on": FOUNDED,
+        "closed_on": None,
+        "recorded_at": journal.now(),
+    }
     shown = [
         BranchOut(id=each.id, unit=each.unit, name=f"Khu {n}", timeline=each.path, version=len(each.path), **values)
         for n, each in enumerate(made)
     ]
     records = [branches._row(each) for each in shown]
     await conn.copy_records_to_table("branch", records=records, columns=branches.COLUMNS)
-    await journal.copy(conn, [branches._fact(events.BranchReorganised, each, units.REFORM) for each in shown])
+    facts = [
+        journal.Fact(events.BranchReorganised(timeline=each.path), each.id, 2, units.REFORM, each.unit, each.id)
+        for each in made
+    ]
+    await journal.copy(conn, facts)
     return made
 
 
@@ -165,10 +172,16 @@ def searches(chance: random.Random, number: int) -> list[str]:
     return found
 
 
+def _pool(words: str, weights: Iterable[int]) -> tuple[list[str], list[int]]:
+    """Words with cumulated weights."""
+    found = words.split()
+    return found, list(accumulate(islice(weights, len(found))))
+
+
 _POOLS = [
-    (FAMILY, list(accumulate([310, 110, 90, 70, 50, 45, 40, 30] + [2000 // (n + 1) ** 2 for n in range(8, 40)]))),
-    (MIDDLE, list(accumulate([600] + [400 // (n + 8) for n in range(1, 20)]))),
-    (GIVEN, list(accumulate(1000 // (n + 4) for n in range(len(GIVEN))))),
+    _pool(WORDS[0], chain([310, 110, 90, 70, 50, 45, 40, 30], (2_000 // n**2 for n in count(9)))),
+    _pool(WORDS[1], chain([600], (400 // n for n in count(9)))),
+    _pool(WORDS[2], (1_000 // n for n in count(4))),
 ]
 
 

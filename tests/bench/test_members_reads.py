@@ -26,8 +26,8 @@ PURPOSE = {"Purpose": "membership-management"}
 PEERS = {
     "peer_branch": "select id, unit, closed_on from branch",
     "peer_household": "select id, unit from household",
-    "peer_member": "select id, unit, branch, household, name, birth_year, ethnicity, kind, core, joined_on, status, version,"
-    " recorded_at at time zone 'UTC' from member",
+    "peer_member": "select id, unit, branch, household, name, birth_year, ethnicity, kind, core, joined_on, status,"
+    " version, recorded_at at time zone 'UTC' from member",
 }
 
 
@@ -42,8 +42,8 @@ async def test_members_reads(folder: Path) -> None:
             stack.terminate(name)
         province = await fill(stack.postgres.url("members"), MEMBERS)
         kinds = requests(Platform(stack), province, await rows(stack, "select unit, id from member"))
-        thinking = await measure(stack.ports["members"], kinds, think=THINK)
         closed = await measure(stack.ports["members"], kinds)
+        thinking = await measure(stack.ports["members"], kinds, think=THINK)
         async with running(stack, folder, **{table: await rows(stack, query) for table, query in PEERS.items()}) as orm:
             peers = await measure(orm.port, of_peer(orm, province))
     finally:
@@ -111,4 +111,6 @@ def of_peer(orm: Peer, province: Province) -> dict[str, list[str]]:
         "list, branch": [f"branch={each.id}" for each in chance.choices(province.branches, k=ASKED)],
         "search, province": [f"q={quote(name)}" for name in searches(chance, ASKED)],
     }
-    return {kind: [load.request("GET", f"/v1/members?{p}", orm.headers) for p in found] for kind, found in paths.items()}
+    return {
+        kind: [load.request("GET", f"/v1/members?{p}", orm.headers) for p in found] for kind, found in paths.items()
+    }

@@ -4,6 +4,7 @@ import asyncio
 import statistics
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -43,7 +44,7 @@ async def test_post_member(folder: Path) -> None:
         headers = {"Authorization": f"Bearer {stack.token()}"}
         bodies = [_body(branches[n % BRANCHES], homes[n % BRANCHES], n) for n in range(1000)]
         ours = [load.request("POST", "/v1/members", headers, body) for body in bodies]
-        rows = {"peer_branch": [(each, "06760", None) for each in branches]}
+        rows: dict[str, list[tuple[Any, ...]]] = {"peer_branch": [(each, "06760", None) for each in branches]}
         rows |= {"peer_household": [(each, "06760") for each in homes]}
         async with running(stack, folder, **rows) as orm:
             theirs = [load.request("POST", "/v1/members", orm.headers, body) for body in bodies]

@@ -1,14 +1,14 @@
 """Writes of the access log."""
 
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from services.chassis.clock import today
-from services.chassis.db import Connection
+from services.chassis.db import Connection, Row
 from services.members.access_log import queries
 from services.members.access_log.retention import kept_since
-from services.members.access_log.schemas import Shown, Viewer
+from services.members.access_log.schemas import Shown, Viewer, personal
 
 Record = TypeVar("Record", bound=Shown)
 
@@ -20,6 +20,18 @@ async def show(conn: Connection, viewer: Viewer | None, records: Sequence[Record
     if records:
         await note(conn, viewer, {record.subject() for record in records})
     return list(records)
+
+
+async def show_rows(
+    conn: Connection, viewer: Viewer | None, shape: type[Shown], rows: Sequence[Row]
+) -> list[dict[str, Any]]:
+    """As `show`, for the rows of a list that hold a shape's fields: no record is made of each."""
+    if viewer is None:
+        hidden = dict.fromkeys(personal(shape))
+        return [dict(row) | hidden for row in rows]
+    if rows:
+        await note(conn, viewer, [row["id"] for row in rows])
+    return [dict(row) for row in rows]
 
 
 async def note(conn: Connection, viewer: Viewer, subjects: Collection[UUID]) -> None:

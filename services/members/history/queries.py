@@ -40,7 +40,9 @@ async def history(
     """
     rows = await conn.fetch(
         """
-        select journal.*, member.unit as member_unit, member.branch as member_branch
+        select type, journal.version, journal.recorded_at, occurred_on, actor,
+               case when journal.version = max(journal.version) over () then data end as data,
+               member.unit as member_unit, member.branch as member_branch
         from journal join member on member.id = subject
         where subject = $1 and ($2::timestamptz is null or journal.recorded_at <= $2)
         order by journal.version

@@ -10,11 +10,11 @@ from pydantic import AwareDatetime
 from services.chassis.auth import Caller, needs
 from services.chassis.context import context
 from services.chassis.errors import Forbidden, Text, invalid
-from services.chassis.paging import Cursor, Limit, Page
+from services.chassis.paging import Cursor, Limit, Page, answer
 from services.chassis.vault import Vaulted
 from services.chassis.web import IDEMPOTENT, QUESTION, IfMatch, Recorded, Writing, etag, noun
 from services.members.access_log.api import Viewing
-from services.members.access_log.commands import show
+from services.members.access_log.commands import show, show_rows
 from services.members.branches.schemas import UnitKey
 from services.members.members import commands, queries
 from services.members.members.schemas import (
@@ -49,7 +49,7 @@ async def enrol_members(body: BatchIn, conn: Writing, caller: Writer, vault: Vau
     return await commands.enrol_many(conn, caller.reach, body, context().language, vault)
 
 
-@router.get("")
+@router.get("", response_model=Page[MemberOut])
 async def list_members(
     conn: Recorded,
     caller: Reader,
@@ -62,16 +62,16 @@ async def list_members(
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Page[MemberOut]:
+) -> Response:
     """Members inside the caller's reach."""
     if q is not None and PERSONAL not in caller.scopes:
         raise Forbidden(Text(f"Cần quyền {PERSONAL} để tìm theo tên", f"Searching by name needs the scope {PERSONAL}"))
     if q is not None and viewer is None:
         raise invalid("header:purpose", "missing", "Tìm theo tên cần nêu mục đích", "A search by name needs a purpose")
-    page = await queries.find(
+    rows, following = await queries.find(
         conn, caller.reach, unit=unit, branch=branch, status=status, q=q, limit=limit, cursor=cursor
     )
-    return Page(items=await show(conn, viewer, page.items), next_cursor=page.next_cursor)
+    return answer(await show_rows(conn, viewer, MemberOut, rows), following)
 
 
 @router.post("/lookup", openapi_extra=QUESTION)
