@@ -20,7 +20,7 @@ from tests.bench.province import load as fill
 from tests.bench.test_dashboard import stack_of
 from tests.platform import Platform
 
-MEMBERS, CLIENTS, THINK, SECONDS = 420_000, 50, 1.0, 4.0
+MEMBERS, CLIENTS, THINK, SECONDS = 420_000, 50, 1.0, 3.0
 ASKED = 400
 PURPOSE = {"Purpose": "membership-management"}
 PEERS = {
