@@ -46,7 +46,7 @@ class Member(Base):
 
     __tablename__ = "peer_member"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    unit: Mapped[str] = mapped_column(index=True)
+    unit: Mapped[str]
     branch: Mapped[uuid.UUID] = mapped_column(ForeignKey("peer_branch.id"), index=True)
     household: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("peer_household.id"), index=True)
     name: Mapped[str]

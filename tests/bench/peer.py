@@ -31,8 +31,10 @@ class Peer(NamedTuple):
 
 
 @asynccontextmanager
-async def running(stack: Stack, folder: Path, **rows: Iterable[tuple[Any, ...]]) -> AsyncIterator[Peer]:
-    """The peer while the block runs, its tables filled with `rows`, by name, columns in order."""
+async def running(
+    stack: Stack, folder: Path, *statements: str, **rows: Iterable[tuple[Any, ...]]
+) -> AsyncIterator[Peer]:
+    """The peer while the block runs, its tables filled with `rows` (by name, columns in order), then `statements` run."""
     stack.postgres.execute("create database peer owner members")
     url, port = stack.postgres.url("peer"), free_port()
     with Issuer() as issuer:
@@ -46,7 +48,8 @@ async def running(stack: Stack, folder: Path, **rows: Iterable[tuple[Any, ...]])
         conn = await asyncpg.connect(url)
         for table, records in rows.items():
             await conn.copy_records_to_table(table, records=records)
-        await conn.execute("vacuum analyze")
+        for statement in (*statements, "vacuum analyze"):
+            await conn.execute(statement)
         await conn.close()
         log = folder / "peer.log"
         process = spawn([sys.executable, "-m", "tests.bench.orm_peer"], log=log, env=env, cwd=ROOT)

@@ -44,7 +44,8 @@ async def test_members_reads(folder: Path) -> None:
         kinds = requests(Platform(stack), province, await rows(stack, "select unit, id from member"))
         closed = await measure(stack.ports["members"], kinds)
         thinking = await measure(stack.ports["members"], kinds, think=THINK)
-        async with running(stack, folder, **{table: await rows(stack, query) for table, query in PEERS.items()}) as orm:
+        same = {table: await rows(stack, query) for table, query in PEERS.items()}
+        async with running(stack, folder, "create index on peer_member (unit)", **same) as orm:
             peers = await measure(orm.port, of_peer(orm, province))
     finally:
         await asyncio.to_thread(stack.stop)
