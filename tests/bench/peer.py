@@ -34,7 +34,7 @@ class Peer(NamedTuple):
 async def running(
     stack: Stack, folder: Path, *statements: str, **rows: Iterable[tuple[Any, ...]]
 ) -> AsyncIterator[Peer]:
-    """The peer while the block runs, its tables filled with `rows` (by name, columns in order), then `statements` run."""
+    """The peer while the block runs: its tables filled with `rows` (by name, columns in order), `statements` run."""
     stack.postgres.execute("create database peer owner members")
     url, port = stack.postgres.url("peer"), free_port()
     with Issuer() as issuer:
