@@ -1,8 +1,8 @@
 """Events of the loans service. Money is whole VND. No personal data.
 
-As with members, what changes with time is a `timeline` of dated spells, and an event carries the whole of it. What falls
-on one day (money paid out or back, a step of an application) is a list with the day of each. So a state says every
-figure of every day, and news of the past, a reversal or an extension put all of them right.
+As with members, what changes with time is a `timeline` of dated spells, and an event carries the whole of it. What
+falls on one day (money paid out or back, a step of an application) is a list with the day of each. So a state says
+every figure of every day, and news of the past, a reversal or an extension put all of them right.
 """
 
 from collections.abc import Sequence

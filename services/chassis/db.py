@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from services.chassis.context import context
 from services.chassis.settings import Settings
 from services.chassis.telemetry import POOL_BUSY
 
@@ -136,6 +137,19 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
             await conn.execute("rollback")
             raise
         await conn.execute("commit")
+
+
+@asynccontextmanager
+async def part(conn: Connection) -> AsyncIterator[None]:
+    """A part of the transaction under way: when the block raises it is undone alone, and what it journalled too."""
+    written = context().written
+    before = len(written)
+    try:
+        async with conn.transaction():
+            yield
+    except BaseException:
+        del written[before:]
+        raise
 
 
 @asynccontextmanager

@@ -39,6 +39,7 @@ WEBHOOK_MESSAGES = Counter("danvan_webhook_messages", "Messages sent, by outcome
 WEBHOOK_SECONDS = Histogram("danvan_webhook_seconds", "Time a receiver takes to answer.", buckets=LATENCY)
 WEBHOOK_STATUS = Gauge("danvan_webhook_subscriptions", "Subscriptions, by status.", ("status",))
 WEBHOOK_BEHIND = Gauge("danvan_webhook_behind_events", "Journal rows the furthest active subscription has yet to pass.")
+UNBALANCED = Gauge("danvan_unbalanced_records", "Records whose kept sums are not what they are sums of.")
 
 
 class Metric(NamedTuple):

@@ -6,16 +6,25 @@ from services.chassis import delivery, relay
 from services.chassis.app import Service
 from services.chassis.feed import feed_router
 from services.chassis.webhooks import webhook_router
+from services.loans.applications import api as applications
+from services.loans.audit import Audit
 from services.loans.borrowers import api as borrowers
+from services.loans.entries import api as entries
 from services.loans.loans import api as loans
+from services.loans.postings import api as postings
 from services.loans.programmes import api as programmes
+from services.loans.steps import api as steps
 
 SERVICE = Service(
     name="loans",
-    routers=[programmes.router, borrowers.router, loans.router, feed_router("loans"), webhook_router("loans")],
+    routers=[
+        *(programmes.router, borrowers.router, applications.router, steps.of_application),
+        *(loans.router, postings.of_loan, entries.router, entries.of_loan),
+        *(feed_router("loans"), webhook_router("loans")),
+    ],
     migrations=Path(__file__).parent / "migrations",
     processes={
-        "relay": lambda settings: relay.run(settings, "loans"),
+        "relay": lambda settings: relay.run(settings, "loans", Audit()),
         "webhooks": lambda settings: delivery.run(settings, "loans"),
     },
 )

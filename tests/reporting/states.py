@@ -1,11 +1,16 @@
 """States and changes as the consumer hands them on."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from contracts.event import Event
+from contracts.loans import BorrowerState, Disbursement, LoanState
 from services.chassis.entities import Change
+from services.loans import timeline
+from services.loans.entries.books import Balance, Contract, Entry, balances, flows
+from services.loans.timeline import Place
 
 UNITS = ("06760", "06970")
 BRANCHES = tuple(UUID(int=n) for n in range(1, 5))
@@ -33,23 +38,45 @@ def change(kind: str, subject: UUID, version: int, day: date, unit: str, branch:
     return Change(event, before, unit if before else None, branch if before else None, states["after"], version % 3)
 
 
-def borrower_state(outstanding: int, overdue_from: date | None, days: list[date]) -> dict[str, Any]:
-    """A borrower's public state."""
-    received = [{"on": str(day), "programme": "job_creation"} for day in days]
-    late = str(overdue_from) if overdue_from else None
-    return {"loans": 1, "outstanding": outstanding, "overdue_from": late, "disbursements": received}
+Move = tuple[Any, ...]
+"""A line of a ledger: its kind, VND, the day, and until when if that is said."""
 
 
-def loan_state(outstanding: int, due_on: date, disbursed: int) -> dict[str, Any]:
-    """A loan's public state."""
-    return {
-        "programme": "job_creation",
-        "capital_source": "central",
-        "due_on": str(due_on),
-        "disbursed": disbursed,
-        "principal_repaid": disbursed - outstanding,
-        "outstanding": outstanding,
-    }
+def _books(due_on: date, moves: Sequence[Move]) -> tuple[list[Entry], list[Balance]]:
+    """The ledger as the loans service folds it."""
+    entries = [Entry(UUID(int=n), *move) for n, move in enumerate(moves, 1)]
+    start = min((entry.occurred_on for entry in entries), default=due_on)
+    return entries, balances(Contract(start, due_on), entries)
+
+
+def _place(number: int) -> Place:
+    return Place(since=date(2020, 1, 1), unit=UNITS[number % 2], branch=BRANCHES[number % 4])
+
+
+def loan_state(due_on: date, *moves: Move, place: int = 0) -> dict[str, Any]:
+    """A loan's public state, as the loans service tells it."""
+    entries, kept = _books(due_on, moves)
+    state = LoanState(
+        borrower=BRANCHES[0],
+        programme="job_creation",
+        capital_source="central",
+        contract_on=kept[0].since,
+        due_on=kept[-1].due_on,
+        timeline=timeline.of_loan([_place(place)], kept),
+        flows=list(flows(entries)),
+    )
+    return state.model_dump(mode="json")
+
+
+def borrower_state(due_on: date, *moves: Move, place: int = 0) -> dict[str, Any]:
+    """The public state of a borrower with one loan, as the loans service tells it."""
+    entries, kept = _books(due_on, moves)
+    received = sorted({entry.occurred_on for entry in entries if entry.kind == "disbursement"})
+    state = BorrowerState(
+        timeline=timeline.of_borrower([_place(place)], [kept]),
+        disbursements=[Disbursement(on=day, programme="job_creation") for day in received],
+    )
+    return state.model_dump(mode="json")
 
 
 def spell(since: str | date = "2024-01-05", cause: str = "began", **fields: Any) -> dict[str, Any]:

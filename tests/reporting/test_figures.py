@@ -14,22 +14,13 @@ from contracts.members import MemberSpell
 from services.members.timeline import at, changed, put_right
 from services.reporting.contributions import commands, queries
 from services.reporting.contributions.queries import Period, age_band
-from services.reporting.contributions.rules import DISTINCT, Cell, falls_on
+from services.reporting.contributions.rules import DISTINCT
 from services.reporting.dashboards.board import year_earlier
 from services.reporting.indicators.catalogue import catalogue
 from tests.reporting.states import BRANCHES, UNITS, borrower_state, change, loan_state, member_state, spell
 
 START = date(2024, 1, 1)
 DAYS = 60
-
-
-def test_the_day_a_part_falls_on() -> None:
-    """A flow on its own day; a stock when it changed; overdue not before the day after the due date."""
-    day = date(2024, 5, 5)
-    assert falls_on(Cell("m", on=date(2020, 1, 1)), day) == date(2020, 1, 1)
-    assert falls_on(Cell("m"), day) == day
-    assert falls_on(Cell("m", earliest=date(2024, 6, 1)), day) == date(2024, 6, 1)
-    assert falls_on(Cell("m", earliest=date(2024, 1, 1)), day) == day
 
 
 @pytest.mark.parametrize(
@@ -169,11 +160,10 @@ async def test_loans_of_any_ledger_are_counted_on_every_day(
         ):
             continue
         kept.append((day, amount))
-        owed, out = sum(a for _, a in kept), sum(a for _, a in kept if a > 0)
-        late = due + timedelta(days=1) if owed else None
+        moves = [("disbursement" if a > 0 else "principal", abs(a), d) for d, a in kept]
         for kind, after in (
-            ("loans.loan", loan_state(owed, due, out)),
-            ("loans.borrower", borrower_state(owed, late, [d for d, a in kept if a > 0])),
+            ("loans.loan", loan_state(due, *moves, place=number)),
+            ("loans.borrower", borrower_state(due, *moves, place=number)),
         ):
             key = (kind, number)
             versions[key] += 1

@@ -38,9 +38,11 @@ movements = st.lists(
 def state(kind: str, day: date, number: int) -> dict[str, Any]:
     """Some state of an entity."""
     if kind == "loan":
-        return loan_state(number, START + timedelta(days=20), 50)
+        back = [("principal", 50 - number, day)] if number < 50 else []
+        return loan_state(START + timedelta(days=20), ("disbursement", 50, START), *back, place=number)
     if kind == "borrower":
-        return borrower_state(number, day if number % 2 else None, [day, START + timedelta(days=number)])
+        moves = [("disbursement", 10, day), ("disbursement", 10, START + timedelta(days=number))]
+        return borrower_state(START + timedelta(days=20), *moves, place=number)
     place = {"unit": UNITS[number % 2], "branch": str(BRANCHES[number % 4])}
     fields: dict[str, Any] = {
         "ethnicity": ("01", "09")[number % 2],
@@ -258,9 +260,8 @@ async def test_a_programme_that_is_renamed_is_renamed_on_kept_screens(api: Api, 
     """Names come with the news, though no figure has changed; the tag changes with them."""
     reporting = await api("reporting", url)
     conn = await asyncpg.connect(url)
-    loan = change(
-        "loans.loan", uuid4(), 1, START, "06760", BRANCHES[0], before=None, after=loan_state(60, date(2025, 1, 1), 100)
-    )
+    owed = loan_state(date(2025, 1, 1), ("disbursement", 60, START))
+    loan = change("loans.loan", uuid4(), 1, START, "06760", BRANCHES[0], before=None, after=owed)
     await commands.apply(conn, [loan])
     first = await reporting.get(PATH)
     await conn.execute(

@@ -9,9 +9,10 @@ from fastapi import Depends, Query, Response
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.paging import Cursor, Limit, Page
-from services.chassis.web import IDEMPOTENT, Reading, Writing, etag, noun
+from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun
+from services.loans.batches import BatchIn, BatchOut
 from services.loans.borrowers import commands, queries
-from services.loans.borrowers.schemas import BorrowerIn, BorrowerOut, UnitCode
+from services.loans.borrowers.schemas import BorrowerIn, BorrowerOut, BorrowerPatch, UnitCode
 
 router = noun("borrowers")
 Reader = Annotated[Caller, Depends(needs("loans:read"))]
@@ -34,6 +35,12 @@ async def register_borrower(body: BorrowerIn, conn: Writing, caller: Writer, res
     return _shown(borrower, caller)
 
 
+@router.post("/batch", openapi_extra=IDEMPOTENT)
+async def register_borrowers(body: BatchIn, conn: Writing, caller: Writer) -> BatchOut:
+    """Register up to 1,000 households: a verdict per row, each as `POST /v1/borrowers` takes it."""
+    return await commands.register_many(conn, caller.reach, body)
+
+
 @router.get("")
 async def list_borrowers(
     conn: Reading,
@@ -54,5 +61,15 @@ async def read_borrower(
 ) -> BorrowerOut:
     """One borrower with what it owes."""
     borrower = await queries.get(conn, caller.reach, borrower_id, as_of or today())
+    etag(response, borrower.version)
+    return _shown(borrower, caller)
+
+
+@router.patch("/{borrower_id}")
+async def correct_borrower(
+    borrower_id: UUID, body: BorrowerPatch, version: IfMatch, conn: Writing, caller: Writer, response: Response
+) -> BorrowerOut:
+    """Put place or poverty status right, or change them from a day on. Its loans go where it goes."""
+    borrower = await commands.correct(conn, caller.reach, borrower_id, version, body)
     etag(response, borrower.version)
     return _shown(borrower, caller)

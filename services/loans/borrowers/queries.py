@@ -1,23 +1,35 @@
-"""Reads of borrowers. What they owe is summed from ledger entries, never stored."""
+"""Reads of borrowers. What they owe is summed over their loans."""
 
+import json
 from datetime import date
 from uuid import UUID
 
+from services.chassis.clock import today
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach
 from services.loans.borrowers.schemas import BorrowerOut
+from services.loans.entries.books import Balance
+from services.loans.timeline import Place
+
+
+def places_of(row: Row) -> list[Place]:
+    """Where a household has lived; of one that nothing dated is known of, where it is."""
+    if row["places"] is None:
+        here = {name: row[name] for name in ("unit", "branch", "poverty_status")}
+        return [Place(since=row["recorded_at"].date(), **here)]
+    return [Place.model_validate(place) for place in json.loads(row["places"])]
 
 
 def out(row: Row, as_of: date) -> BorrowerOut:
     """A row with its balances as the door shows it."""
-    owed = {"in_term": row["outstanding"] - row["overdue"], "as_of": as_of}
-    return BorrowerOut.model_validate({**dict(row), **owed}, extra="ignore")
+    return BorrowerOut.model_validate({**dict(row), "places": places_of(row), "as_of": as_of}, extra="ignore")
 
 
-async def get(conn: Connection, reach: Reach, borrower_id: UUID, as_of: date) -> BorrowerOut:
-    """One borrower inside `reach` with balances as of a day, or 404."""
+async def get(conn: Connection, reach: Reach, borrower_id: UUID, as_of: date | None = None) -> BorrowerOut:
+    """One borrower inside `reach` with balances as of a day (default today), or 404."""
+    as_of = as_of or today()
     found = await _with_balances(conn, reach, as_of, ids=[borrower_id], limit=1)
     if not found:
         raise NotFound
@@ -42,17 +54,17 @@ async def _with_balances(
     start: tuple[object, ...] | None = None,
     limit: int,
 ) -> list[Row]:
-    """Borrowers with loans ever opened, outstanding and overdue as of a day."""
+    """Borrowers with loans ever opened and what they owe as of a day."""
     return await conn.fetch(
         """
-        select borrower.*, sums.loans, sums.outstanding, sums.overdue from borrower, lateral (
-            select count(*) as loans, coalesce(sum(balance), 0)::bigint as outstanding,
-                   coalesce(sum(balance) filter (where due_on < $2), 0)::bigint as overdue
-            from (
-                select due_on, (select coalesce(sum(case kind when 'disbursement' then amount else -amount end), 0)
-                                from entry where entry.loan = loan.id and occurred_on <= $2) as balance
-                from loan where loan.borrower = borrower.id
-            ) as balances
+        select borrower.*, sums.* from borrower, lateral (
+            select count(*) as loans, coalesce(sum(now.outstanding), 0)::bigint as outstanding,
+                   coalesce(sum(now.in_term), 0)::bigint as in_term, coalesce(sum(now.overdue), 0)::bigint as overdue,
+                   coalesce(sum(now.frozen), 0)::bigint as frozen
+            from loan left join lateral (
+                select * from balance where loan = loan.id and since <= $2 order by since desc limit 1
+            ) as now on true
+            where loan.borrower = borrower.id
         ) as sums
         where unit = any($1) and ($7::uuid is null or branch = $7)
           and ($3::uuid[] is null or id = any($3))
@@ -66,4 +78,32 @@ async def _with_balances(
         *(start or (None, None)),
         limit,
         reach.branch,
+    )
+
+
+async def balances(conn: Connection, borrower_id: UUID) -> dict[UUID, list[Balance]]:
+    """The balances of each of the borrower's loans, oldest first."""
+    rows = await conn.fetch(
+        """
+        select balance.* from loan join balance on balance.loan = loan.id where borrower = $1
+        order by loan.id, since
+        """,
+        borrower_id,
+    )
+    found: dict[UUID, list[Balance]] = {}
+    for row in rows:
+        found.setdefault(row["loan"], []).append(Balance(*(row[name] for name in Balance._fields)))
+    return found
+
+
+async def days_of_disbursement(conn: Connection, borrower_id: UUID) -> list[Row]:
+    """Each day on which money that was not reversed was paid out under a programme."""
+    return await conn.fetch(
+        """
+        select distinct occurred_on as on, programme_code as programme from loan join entry on entry.loan = loan.id
+        where borrower = $1 and kind = 'disbursement'
+          and not exists (select from entry as reversal where reversal.reverses = entry.id)
+        order by 1, 2
+        """,
+        borrower_id,
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.members import PovertyStatus
+from services.loans.timeline import Place
 
 UnitCode = Annotated[str, Field(pattern=r"^\d{5}$", description="Commune-level code (Decision 19/2025/QĐ-TTg)")]
 CustomerCode = Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,40}$", description="The bank's, for life")]
@@ -22,8 +23,21 @@ class BorrowerIn(BaseModel):
     unit: UnitCode
     branch: UUID | None = None
     customer_code: CustomerCode
+    customer_since: date | None = Field(None, description="Default today")
     representative: Name | None = Field(None, description="Who signs for the household")
     poverty_status: PovertyStatus | None = None
+
+
+class BorrowerPatch(BaseModel):
+    """What to put right, or what changes from `effective_on`: a place, a poverty status. What is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    unit: UnitCode | None = None
+    branch: UUID | None = None
+    poverty_status: PovertyStatus | None = None
+    representative: Name | None = None
+    effective_on: date | None = Field(None, description="From this day on; without it, it was so all along")
 
 
 class BorrowerOut(BaseModel):
@@ -36,10 +50,12 @@ class BorrowerOut(BaseModel):
     customer_code: str
     representative: str | None
     poverty_status: PovertyStatus | None
+    places: list[Place] = Field(description="Where it has lived, and its poverty status, oldest first")
     loans: int
-    outstanding: int = Field(description="VND, as of `as_of`")
+    outstanding: int = Field(description="VND, as of `as_of`; in_term + overdue + frozen")
     in_term: int = Field(description="VND")
-    overdue: int = Field(description="VND; in_term + overdue = outstanding")
+    overdue: int = Field(description="VND")
+    frozen: int = Field(description="VND")
     as_of: date
     version: int
     recorded_at: datetime

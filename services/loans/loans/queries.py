@@ -1,36 +1,43 @@
-"""Reads of loans and their ledger."""
+"""Reads of loans with their balances."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
+from contracts.loans import LoanStatus
+from services.chassis.clock import today
 from services.chassis.db import Connection, Row
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach
-from services.loans.loans.schemas import EntryOut, LedgerOut, LoanOut
+from services.loans.entries.actions import LEGAL
+from services.loans.entries.books import Balance, Entry, at, flows
+from services.loans.loans.schemas import LoanOut
 
 
-def out(row: Row, as_of: date) -> LoanOut:
-    """A row with its sums as the door shows it."""
-    outstanding = row["disbursed"] - row["principal_repaid"]
-    overdue = outstanding if row["due_on"] < as_of else 0
-    return LoanOut.model_validate(
-        {
-            **dict(row),
-            "programme": row["programme_code"],
-            "outstanding": outstanding,
-            "in_term": outstanding - overdue,
-            "overdue": overdue,
-            "status": "repaid" if row["disbursed"] and not outstanding else "open",
-            "as_of": as_of,
-        },
-        extra="ignore",
-    )
+def out(row: Row | Mapping[str, Any], as_of: date) -> LoanOut:
+    """A row with its balances as the door shows it; before its contract a loan is as on its first day."""
+    shown = {**dict(row), "programme": row["programme_code"], "as_of": as_of, "legal": LEGAL[row["status"]]}
+    return LoanOut.model_validate(shown, extra="ignore")
 
 
-async def get(conn: Connection, reach: Reach, loan_id: UUID, as_of: date) -> LoanOut:
-    """One loan inside `reach` with balances as of a day, or 404."""
-    rows = await _with_sums(conn, reach, as_of, ids=[loan_id], limit=1)
+def shown(row: Mapping[str, Any], timeline: Sequence[Balance], entries: Sequence[Entry], as_of: date) -> LoanOut:
+    """A loan's row with what its ledger adds up to, as the door shows it."""
+    paid = [(flow.kind, flow.amount) for flow in flows(entries) if flow.on <= as_of]
+    now = at(timeline, as_of) or timeline[0]
+    sums = {
+        "outstanding": now.outstanding,
+        "disbursed": sum(amount for kind, amount in paid if kind == "disbursed"),
+        "principal_repaid": sum(amount for kind, amount in paid if kind == "repaid"),
+    }
+    return out({**row, **now._asdict(), **sums}, as_of)
+
+
+async def get(conn: Connection, reach: Reach, loan_id: UUID, as_of: date | None = None) -> LoanOut:
+    """One loan inside `reach` with balances as of a day (default today), or 404."""
+    as_of = as_of or today()
+    rows = await _with_balances(conn, reach, as_of, ids=[loan_id], limit=1)
     if not rows:
         raise NotFound
     return out(rows[0], as_of)
@@ -41,39 +48,54 @@ async def find(
     reach: Reach,
     unit: str | None,
     borrower: UUID | None,
+    status: LoanStatus | None,
     as_of: date,
     limit: int,
     cursor: str | None,
 ) -> Page[LoanOut]:
-    """Loans of `unit` (or of all of `reach`) and of `borrower`, by unit and id."""
+    """Loans of `unit` (or of all of `reach`), of `borrower` and in `status` on a day, by unit and id."""
     start = after(cursor, str, UUID)
-    rows = await _with_sums(conn, reach.within(unit), as_of, borrower=borrower, start=start, limit=limit + 1)
+    rows = await _with_balances(
+        conn, reach.within(unit), as_of, borrower=borrower, status=status, start=start, limit=limit + 1
+    )
     page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
     return Page(items=[out(row, as_of) for row in page], next_cursor=following)
 
 
-async def _with_sums(
+async def _with_balances(
     conn: Connection,
     reach: Reach,
     as_of: date,
     *,
     ids: list[UUID] | None = None,
     borrower: UUID | None = None,
+    status: LoanStatus | None = None,
     start: tuple[object, ...] | None = None,
     limit: int,
 ) -> list[Row]:
-    """Loans with what was disbursed and repaid up to a day."""
+    """Loans with their balances, and what was disbursed and repaid, up to a day."""
     return await conn.fetch(
         """
-        select loan.*, sums.* from loan, lateral (
-            select coalesce(sum(amount) filter (where kind = 'disbursement'), 0)::bigint as disbursed,
-                   coalesce(sum(amount) filter (where kind = 'principal'), 0)::bigint as principal_repaid
+        select loan.id, loan.application, loan.borrower, loan.unit, loan.programme_code, loan.capital_source,
+               loan.contract_number, loan.contract_on, loan.amount, loan.annual_rate_ppm, loan.overdue_rate_percent,
+               loan.version, loan.recorded_at, coalesce(now.due_on, loan.due_on) as due_on,
+               coalesce(now.status, 'signed') as status, coalesce(now.outstanding, 0) as outstanding,
+               coalesce(now.in_term, 0) as in_term, coalesce(now.overdue, 0) as overdue, now.overdue_since,
+               coalesce(now.frozen, 0) as frozen, sums.*
+        from loan left join lateral (
+            select * from balance where loan = loan.id and since <= $2 order by since desc limit 1
+        ) as now on true, lateral (
+            select coalesce(sum(principal) filter (where 'disbursement' in (kind, reverses_kind)), 0)::bigint
+                       as disbursed,
+                   coalesce(-sum(principal) filter (where 'principal' in (kind, reverses_kind)), 0)::bigint
+                       as principal_repaid
             from entry where entry.loan = loan.id and occurred_on <= $2
         ) as sums
         where unit = any($1)
           and ($8::uuid is null or borrower in (select id from borrower where branch = $8))
           and ($3::uuid[] is null or id = any($3))
           and ($4::uuid is null or borrower = $4)
+          and ($9::text is null or now.status = $9)
           and ($5::text is null or (unit, id) > ($5, $6::uuid))
         order by unit, id
         limit $7
@@ -85,26 +107,5 @@ async def _with_sums(
         *(start or (None, None)),
         limit,
         reach.branch,
-    )
-
-
-async def ledger(conn: Connection, reach: Reach, loan_id: UUID) -> LedgerOut:
-    """A loan's entries by day with the balance after each, or 404."""
-    rows = await conn.fetch(
-        """
-        select entry.*, sum(case entry.kind when 'disbursement' then amount else -amount end)
-                   over (order by occurred_on, entry.id)::bigint as balance
-        from loan left join entry on entry.loan = loan.id
-        where loan.id = $1 and unit = any($2)
-          and ($3::uuid is null or borrower in (select id from borrower where branch = $3))
-        order by occurred_on, entry.id
-        """,
-        loan_id,
-        list(reach.units),
-        reach.branch,
-    )
-    if not rows:
-        raise NotFound
-    return LedgerOut(
-        loan=loan_id, items=[EntryOut.model_validate(dict(row), extra="ignore") for row in rows if row["id"]]
+        status,
     )

@@ -1,4 +1,4 @@
-"""Loans and their ledger at the door. Money is whole VND."""
+"""Loans at the door. Money is whole VND."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -6,9 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.loans import CapitalSource, ProgrammeCode
+from contracts.loans import CapitalSource, LoanStatus, ProgrammeCode
 
 Money = Annotated[int, Field(strict=True, gt=0, le=10**13, description="Whole VND")]
+Action = Literal[
+    "disbursements", "repayments", "extensions", "overdue", "freezes", "unfreezing", "write-off", "withdrawal"
+]
 
 
 class LoanIn(BaseModel):
@@ -16,67 +19,43 @@ class LoanIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    application: UUID | None = Field(
+        None,
+        description="The approved application it follows from; none for a contract taken over from the bank's books",
+    )
     borrower: UUID
     programme: ProgrammeCode
     capital_source: CapitalSource
     contract_number: Annotated[str, Field(pattern=r"^[0-9A-Za-z./-]{1,60}$")]
     contract_on: date
     due_on: date = Field(description="The whole balance is due on this day, and overdue after it")
+    amount: Money | None = Field(None, description="Most that is disbursed; default what was approved, else the cap")
 
 
 class LoanOut(BaseModel):
-    """A loan; balances are sums of its ledger entries up to `as_of`."""
+    """A loan; balances are what its ledger adds up to on `as_of`."""
 
     id: UUID
+    application: UUID | None
     borrower: UUID
     unit: str
     programme: str
     capital_source: CapitalSource
     contract_number: str
     contract_on: date
-    due_on: date
+    due_on: date = Field(description="As extended by `as_of`")
+    amount: int | None
+    annual_rate_ppm: int = Field(description="Yearly, in parts per million; fixed by the contract")
+    overdue_rate_percent: int = Field(description="What overdue debt bears, in percent of that")
     disbursed: int
     principal_repaid: int
-    outstanding: int
+    outstanding: int = Field(description="in_term + overdue + frozen")
     in_term: int
-    overdue: int = Field(description="in_term + overdue = outstanding")
-    status: Literal["open", "repaid"]
+    overdue: int
+    overdue_since: date | None
+    frozen: int
+    status: LoanStatus
+    legal: list[Action] = Field(description="What may be done next")
     as_of: date
     version: int
     recorded_at: datetime
-
-
-class DisbursementIn(BaseModel):
-    """Money paid out at the transaction point."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    amount: Money
-    occurred_on: date
-
-
-class RepaymentIn(BaseModel):
-    """Principal paid back."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    principal: Money
-    occurred_on: date
-
-
-class EntryOut(BaseModel):
-    """One ledger entry and the balance after it, by day."""
-
-    id: UUID
-    kind: Literal["disbursement", "principal"]
-    amount: int
-    occurred_on: date
-    recorded_at: datetime
-    balance: int
-
-
-class LedgerOut(BaseModel):
-    """A loan's entries by day, and as recorded within one."""
-
-    loan: UUID
-    items: list[EntryOut]

@@ -11,7 +11,7 @@ from uuid import UUID
 from contracts import units
 from services.chassis.db import Connection
 from services.chassis.entities import Change
-from services.reporting.contributions.rules import DISTINCT, Cell, Place, contributions, falls_on
+from services.reporting.contributions.rules import DISTINCT, Cell, Place, contributions
 from services.reporting.indicators.catalogue import catalogue
 from services.reporting.maps.commands import remap
 
@@ -42,7 +42,7 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
         subject, version, known_at = event.subject, event.version, event.time
         for cell, unit, branch, value in deltas(change):
             measure, dims = cell.measure, cell.dims
-            on = falls_on(cell, event.occurredon)
+            on = cell.on
             log.append((subject, version, measure, unit, branch, on, known_at, cell.previous, _dims(dims), value))
             if measure in DISTINCT:
                 continue

@@ -4,10 +4,8 @@ A change adds `f(after) - f(before)`. Each part falls on a day and counts in a p
 
 - what changes with time is a timeline of dated spells: a stock begins with a spell and ends with the next, a flow is
   the passage from one to the other, each in the unit and branch of its spell. News of the past, of a transfer, of a
-  mistake puts every day right;
-- a loan's state is what it is now: the growth of its totals falls on the day of the change, though not before
-  `earliest`. A loan due on day d contributes to overdue with `earliest = d + 1`, so overdue begins by date alone, and a
-  repayment after d lowers it on its own day.
+  mistake puts every day right. A loan's spells reach into the future: what is owed after its due day is overdue;
+- what falls on one day (money, an application) is dated itself, and counts in the place of that day.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +21,7 @@ from contracts.event import Event
 KINH = "01"
 LEVELS, FOR_EVER = ("province", "commune", "branch", "group"), "9999-12-31"
 ESCAPED = {"newly_escaped", "average", "other"}
+COLLECTED = "loans.collected_principal"
 DISTINCT = {"loans.disbursed_households", "loans.disbursed_households_by_programme"}
 """Measures of distinct entities in a period: summed from the log, never rolled up."""
 State = Mapping[str, Any]
@@ -35,9 +34,8 @@ class Cell(NamedTuple):
     """
 
     measure: str
-    dims: tuple[tuple[str, str], ...] = ()
-    on: date | None = None
-    earliest: date | None = None
+    dims: tuple[tuple[str, str], ...]
+    on: date
     previous: date | None = None
 
 
@@ -76,6 +74,10 @@ def _split(timeline: list[State], days: Iterable[str]) -> list[State]:
     """The same with a spell beginning on each of these days."""
     cut = [*timeline, *({**spell, "since": on} for on in days if (spell := _at(timeline, on)) is not None)]
     return sorted(cut, key=lambda spell: str(spell["since"]))
+
+
+def _place_on(timeline: list[State], on: str) -> Place:
+    return _place(_at(timeline, on) or timeline[0])
 
 
 def _at(timeline: list[State], on: str) -> State | None:
@@ -181,24 +183,37 @@ def _branch(state: State, here: Place) -> Parts:
         yield cell, Place(place.unit, here.branch), value
 
 
-def _loan(state: State, here: Place) -> Parts:
+def _loan(state: State, _: Place) -> Parts:
+    timeline = state["timeline"]
     programme = ("programme", state["programme"])
     source = ("capital_source", state["capital_source"])
-    if state["disbursed"]:
-        yield Cell("loans.disbursed_amount", (programme, source)), here, state["disbursed"]
-    if state["principal_repaid"]:
-        yield Cell("loans.collected_principal", (programme,)), here, state["principal_repaid"]
-    if state["outstanding"]:
-        yield Cell("loans.outstanding", (programme, source)), here, state["outstanding"]
-        if (due := day(state["due_on"])) < date.max:
-            yield Cell("loans.overdue", (programme,), earliest=due + timedelta(days=1)), here, state["outstanding"]
+
+    def counted(spell: State) -> Iterator[Counted]:
+        if outstanding := spell["in_term"] + spell["overdue"] + spell["frozen"]:
+            yield "loans.outstanding", (programme, source), outstanding
+        if spell["overdue"]:
+            yield "loans.overdue", (programme,), spell["overdue"]
+        if spell["frozen"]:
+            yield "loans.frozen", (programme,), spell["frozen"]
+
+    yield from _stocks(timeline, counted)
+    flows = {"disbursed": ("loans.disbursed_amount", (programme, source)), "repaid": (COLLECTED, (programme,))}
+    for flow in state["flows"]:
+        if found := flows.get(flow["kind"]):
+            yield Cell(*found, day(flow["on"])), _place_on(timeline, flow["on"]), flow["amount"]
 
 
-def _borrower(state: State, here: Place) -> Parts:
-    if state["outstanding"]:
-        yield Cell("loans.borrowers", (("poverty_status", state.get("poverty_status") or ""),)), here, 1
-        if overdue_from := state.get("overdue_from"):
-            yield Cell("loans.overdue_borrowers", earliest=day(overdue_from)), here, 1
+def _borrower(state: State, _: Place) -> Parts:
+    """A household counts once however many loans it has, and in a period once however often it received money."""
+    timeline = state["timeline"]
+
+    def counted(spell: State) -> Iterator[Counted]:
+        if spell["owing"]:
+            yield "loans.borrowers", (("poverty_status", spell.get("poverty_status") or ""),), 1
+        if spell["overdue"]:
+            yield "loans.overdue_borrowers", (), 1
+
+    yield from _stocks(timeline, counted)
     days: dict[str, set[str]] = {"": set()}
     for disbursement in state["disbursements"]:
         days[""].add(disbursement["on"])
@@ -207,9 +222,15 @@ def _borrower(state: State, here: Place) -> Parts:
         measure = "loans.disbursed_households" + ("_by_programme" if programme else "")
         dims = (("programme", programme),) if programme else ()
         previous = None
-        for current in map(day, sorted(on)):
-            yield Cell(measure, dims, on=current, previous=previous), here, 1
-            previous = current
+        for current in sorted(on):
+            yield Cell(measure, dims, day(current), previous), _place_on(timeline, current), 1
+            previous = day(current)
+
+
+def _application(state: State, here: Place) -> Parts:
+    """Counts on the day it was made, by what has become of it."""
+    dims = (("programme", state["programme"]), ("decision", state["decision"]))
+    yield Cell("loans.applications", dims, day(state["steps"][0]["on"])), here, 1
 
 
 def _group(state: State, _: Place) -> Parts:
@@ -243,6 +264,7 @@ KINDS: dict[str, Callable[[State, Place], Parts]] = {
     "members.population": _population,
     "loans.loan": _loan,
     "loans.borrower": _borrower,
+    "loans.application": _application,
 }
 
 
@@ -312,10 +334,3 @@ def _of_heir(state: State, here: Place) -> dict[tuple[Cell, Place], int]:
     parts = contributions("members.population", state, here) if heir else {}
     there = {(cell, Place(heir, None)): value for (cell, _), value in parts.items()}
     return there | {where: -value for where, value in parts.items()}
-
-
-def falls_on(cell: Cell, occurredon: date) -> date:
-    """The day a change made on `occurredon` counts for this cell."""
-    if cell.on is not None:
-        return cell.on
-    return occurredon if cell.earliest is None else max(occurredon, cell.earliest)

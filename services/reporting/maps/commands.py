@@ -6,7 +6,7 @@ from typing import Any
 
 from services.chassis.db import Connection
 from services.chassis.entities import Change
-from services.reporting.contributions.rules import Place, State, falls_on, inherited
+from services.reporting.contributions.rules import Place, State, inherited
 
 COLUMNS = ("subject", "version", "measure", "unit", "branch", "day", "known_at", "dims", "value")
 
@@ -40,7 +40,7 @@ def _inherited(change: Change) -> list[tuple[Any, ...]]:
         sums[key] = sums.get(key, 0) - value
     return [
         (
-            *(event.subject, event.version, cell.measure, *place, falls_on(cell, event.occurredon), event.time),
+            *(event.subject, event.version, cell.measure, *place, cell.on, event.time),
             *(json.dumps(dict(cell.dims)), value),
         )
         for (cell, place), value in sums.items()
