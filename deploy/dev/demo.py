@@ -16,14 +16,12 @@ from typing import Any
 import httpx
 
 from contracts import units
+from deploy.dev.lending import Commune, publish
 from deploy.dev.province import (
     BA_CHE,
-    MILLION,
     MINORITIES,
     MONG_DUONG,
-    PROGRAMMES,
     PROVINCE,
-    SOURCES,
     Loan,
     Plan,
     golden_loans,
@@ -56,12 +54,19 @@ class Writer:
         found: Body = answer.json()
         return found
 
+    async def read(self, path: str, **query: str) -> Body:
+        """The answer's body of a read."""
+        async with self.limit:
+            answer = await self.client.get(f"{self.address}{path}", params=query)
+        found: Body = answer.raise_for_status().json()
+        return found
+
     def applied(self, entity: str, version: str | int) -> None:
         """Remember that an entity has reached a version."""
         self.last[entity] = max(self.last.get(entity, 0), int(version))
 
 
-async def commune(members: Writer, loans: Writer, code: str) -> None:
+async def commune(members: Writer, loans: Writer, terms: dict[str, Body], code: str) -> None:
     """Branches, households, members and loans of one commune."""
     chance = random.Random(f"danvan {code}")  # noqa: S311  # the same demo every time
     plan = plan_of(code, chance)
@@ -76,14 +81,21 @@ async def commune(members: Writer, loans: Writer, code: str) -> None:
             for n in range(plan.branches)
         )
     )
-    homes = await households(members, code, [branch["id"] for branch in branches], plan, chance)
-    await asyncio.gather(people(members, code, homes, plan, chance), borrowers(loans, code, homes, plan, chance))
+    lent = golden_loans(chance) if code == MONG_DUONG else some_loans(plan.borrowers, chance)
+    homes = await households(members, code, [branch["id"] for branch in branches], plan, lent, chance)
+    lending = Commune(loans, terms, code)
+    await asyncio.gather(people(members, code, homes, plan, chance), lending.lend(homes, lent, random.Random(code)))  # noqa: S311  # as above
 
 
 async def households(
-    members: Writer, code: str, branches: Sequence[str], plan: Plan, chance: random.Random
+    members: Writer,
+    code: str,
+    branches: Sequence[str],
+    plan: Plan,
+    lent: Sequence[Loan],
+    chance: random.Random,
 ) -> list[Body]:
-    """Registered households, a quarter of them with a poverty status of 2025."""
+    """Registered households; borrowers, and a quarter of the others, with a poverty status of 2025."""
     number = max(plan.borrowers + 5, plan.members * 6 // 10)
     items = [
         {"branch": branches[n % len(branches)], "registered_on": "2015-01-01", "address": f"Địa chỉ mẫu {n + 1}"}
@@ -95,18 +107,20 @@ async def households(
         homes += (await members.send("POST", "/v1/households/batch", f"households:{code}:{start}", body))["items"]
     for home in homes:
         members.applied(f"members:{home['id']}", 1)
-    statuses = ("poor", "near_poor", "near_poor", "newly_escaped", "average", "average", "other", "other")
+    kinds = ("poor", "near_poor", "near_poor", "newly_escaped", "average", "average", "other", "other")
+    statuses = {home["id"]: loan.status for home, loan in zip(homes, lent, strict=False)}
+    statuses |= {home["id"]: chance.choice(kinds) for home in homes[len(lent) :: 4]}
     status = {"standard": "national-2022-2025", "effective_on": "2025-01-01"}
     await asyncio.gather(
         *(
             members.send(
                 "PUT",
-                f"/v1/households/{home['id']}/poverty-status/2025",
-                f"poverty:{home['id']}",
-                {**status, "status": chance.choice(statuses)},
+                f"/v1/households/{home}/poverty-status/2025",
+                f"poverty:{home}",
+                {**status, "status": kind},
                 1,
             )
-            for home in homes[::4]
+            for home, kind in statuses.items()
         )
     )
     return homes
@@ -148,45 +162,6 @@ async def leave(members: Writer, row: Body, joined: Body) -> None:
     await members.send("POST", f"/v1/members/{row['id']}/departure", f"departure:{row['id']}", body, 1)
 
 
-async def borrowers(loans: Writer, code: str, homes: Sequence[Body], plan: Plan, chance: random.Random) -> None:
-    """One loan for each borrowing household."""
-    lent = golden_loans(chance) if code == MONG_DUONG else some_loans(plan.borrowers, chance)
-    await asyncio.gather(
-        *(
-            borrower(loans, code, number, home, loan, chance.choice(SOURCES))
-            for number, (home, loan) in enumerate(zip(homes, lent, strict=False))
-        )
-    )
-
-
-async def borrower(loans: Writer, code: str, number: int, home: Body, loan: Loan, source: str) -> None:
-    """A customer, its contract, and its ledger."""
-    customer = f"{code}-{number + 1:05d}"
-    body = {
-        "household": home["id"],
-        "unit": code,
-        "branch": home["branch"],
-        "customer_code": customer,
-        "representative": f"Chủ hộ Mẫu {customer}",
-    }
-    who = await loans.send("POST", "/v1/borrowers", f"borrower:{customer}", body)
-    contract = {
-        "borrower": who["id"],
-        "programme": loan.programme,
-        "capital_source": source,
-        "contract_number": f"DEMO/{customer}",
-        "contract_on": str(loan.disbursed[0][0]),
-        "due_on": str(loan.due_on),
-    }
-    path = f"/v1/loans/{(await loans.send('POST', '/v1/loans', f'loan:{customer}', contract))['id']}"
-    for day, amount in loan.disbursed:
-        entry = {"amount": amount, "occurred_on": str(day)}
-        await loans.send("POST", f"{path}/disbursements", f"out:{customer}:{day}", entry)
-    for day, amount in loan.repaid:
-        entry = {"principal": amount, "occurred_on": str(day)}
-        await loans.send("POST", f"{path}/repayments", f"in:{customer}:{day}", entry)
-
-
 async def write(addresses: dict[str, str], token: str) -> None:
     """The whole province; returns when every record is in the figures."""
     began, limit = time.monotonic(), asyncio.Semaphore(AT_ONCE)
@@ -195,20 +170,10 @@ async def write(addresses: dict[str, str], token: str) -> None:
     async with httpx.AsyncClient(headers=headers, timeout=60, limits=limits) as client:
         members = Writer(client, addresses["members"], limit)
         loans = Writer(client, addresses["loans"], limit)
-        for code, vi, en, rate, cap, months in PROGRAMMES:
-            body = {
-                "code": code,
-                "name_vi": vi,
-                "name_en": en,
-                "valid_from": "2020-01-01",
-                "annual_rate_bps": rate,
-                "cap": cap * MILLION,
-                "longest_term_months": months,
-            }
-            await loans.send("POST", "/v1/programmes", f"programme:{code}", body)
+        terms = await publish(loans)
         codes = [unit.code for unit in units.children(PROVINCE)]
         for group in (codes[start : start + 6] for start in range(0, len(codes), 6)):
-            await asyncio.gather(*(commune(members, loans, code) for code in group))
+            await asyncio.gather(*(commune(members, loans, terms, code) for code in group))
             requests = members.written + loans.written
             print(f"    {requests:6,} requests, {time.monotonic() - began:4.1f} s", flush=True)
         positions = [f"{entity}@{version}" for each in (members, loans) for entity, version in each.last.items()]

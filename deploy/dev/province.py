@@ -11,14 +11,16 @@ PROVINCE, MONG_DUONG, BA_CHE = "22", "06760", "06970"
 MILLION = 1_000_000
 SOURCES = ("central", "central", "mobilised", "local")
 PROGRAMMES = (
-    ("poor_household", "Hộ nghèo", "Poor households", 660, 100, 120),
-    ("near_poor", "Hộ cận nghèo", "Near-poor households", 792, 100, 120),
-    ("job_creation", "Hỗ trợ tạo việc làm", "Job creation", 838, 200, 120),
-    ("newly_escaped", "Hộ mới thoát nghèo", "Households newly out of poverty", 825, 100, 60),
-    ("clean_water", "Nước sạch và vệ sinh môi trường", "Clean water and sanitation", 900, 50, 60),
-    ("difficult_areas", "Hộ sản xuất kinh doanh vùng khó khăn", "Businesses in difficult areas", 900, 100, 60),
+    ("poor_household", 100),
+    ("near_poor", 100),
+    ("job_creation", 200),
+    ("newly_escaped", 100),
+    ("clean_water", 50),
+    ("difficult_areas", 100),
 )
-"""Code, names, basis points a year, cap in millions of VND, longest term in months. Terms for the demo, unconfirmed."""
+"""Those of the demo's loans, with their caps in millions of VND."""
+STATUSES = {"poor_household": "poor", "near_poor": "near_poor", "newly_escaped": "newly_escaped"}
+"""Whom a programme is for."""
 MINORITIES = ("02", "06", "09", "09", "15", "18", "04")
 
 
@@ -38,6 +40,13 @@ class Loan(NamedTuple):
     disbursed: tuple[tuple[date, int], ...]
     repaid: tuple[tuple[date, int], ...]
     due_on: date
+    frozen: tuple[date, int, date] | None = None
+    """(day, VND, last day)"""
+
+    @property
+    def status(self) -> str:
+        """The household's poverty status."""
+        return STATUSES.get(self.programme, "other")
 
 
 def plan_of(code: str, chance: random.Random) -> Plan:
@@ -71,17 +80,19 @@ def golden_loans(chance: random.Random) -> list[Loan]:
 
 
 def some_loans(number: int, chance: random.Random) -> list[Loan]:
-    """Loans of any other commune: a few are paid back, one in forty is overdue since March 2026."""
+    """Loans of any other commune: a few are paid back; one in forty is overdue since March 2026, one half frozen."""
     found = []
     for _ in range(number):
-        code, _, _, _, cap, _ = chance.choice(PROGRAMMES)
+        code, cap = chance.choice(PROGRAMMES)
         amount = chance.randint(cap // 3, cap) * MILLION
         start = date(2022, 6, 1) + timedelta(days=chance.randint(0, 1_300))
         late = chance.random() < 1 / 40
         back = amount if chance.random() < 0.05 else chance.randint(1, cap // 4) * MILLION
         repaid = ((start + timedelta(days=120), back),) if not late else ()
         due = date(2026, 3, 31) if late else start + timedelta(days=1_700)
-        found.append(Loan(code, ((start, amount),), repaid, due))
+        freezes = not late and back <= amount // 2 and chance.random() < 1 / 40
+        frozen = (date(2026, 9, 10), amount // 2, date(2028, 9, 9)) if freezes else None
+        found.append(Loan(code, ((start, amount),), repaid, due, frozen))
     return found
 
 

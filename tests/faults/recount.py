@@ -21,14 +21,14 @@ OWNED = {
     "members.branches": ("members", "select unit, count(*) from branch where closed_on is null group by unit"),
     "loans.outstanding": (
         "loans",
-        """select unit, sum(case kind when 'disbursement' then amount else -amount end)::bigint
+        """select unit, sum(principal)::bigint
            from entry join loan on loan.id = loan group by unit""",
     ),
     "loans.borrowers": (
         "loans",
         """select unit, count(*) from (
                select unit, borrower from entry join loan on loan.id = loan group by unit, borrower
-               having sum(case kind when 'disbursement' then amount else -amount end) > 0) as owing group by unit""",
+               having sum(principal) > 0) as owing group by unit""",
     ),
     "loans.disbursed_amount": (
         "loans",

@@ -124,7 +124,7 @@ async def survive(
                 "name_vi": "Việc làm",
                 "name_en": "Jobs",
                 "valid_from": "2020-01-01",
-                "annual_rate_bps": 838,
+                "annual_rate_ppm": 83_820,
                 "longest_term_months": 120,
             }
             await load.post(loans, "/v1/programmes", terms)

@@ -22,7 +22,7 @@ RECOUNTS = {
         where unit = $1 and kind = 'disbursement' and occurred_on between $2 and $3
     """,
     "loans.outstanding": """
-        select sum(case kind when 'disbursement' then amount else -amount end)::bigint
+        select sum(principal)::bigint
         from entry join loan on loan.id = loan
         where unit = $1 and occurred_on <= $3 and $2::date is not null
     """,
@@ -30,11 +30,11 @@ RECOUNTS = {
         select count(*) from (
             select borrower from entry join loan on loan.id = loan
             where unit = $1 and occurred_on <= $3 and $2::date is not null
-            group by borrower having sum(case kind when 'disbursement' then amount else -amount end) > 0
+            group by borrower having sum(principal) > 0
         ) as owing
     """,
     "loans.overdue": """
-        select sum(case kind when 'disbursement' then amount else -amount end)::bigint
+        select sum(principal)::bigint
         from entry join loan on loan.id = loan
         where unit = $1 and occurred_on <= $3 and due_on < $3 and $2::date is not null
     """,

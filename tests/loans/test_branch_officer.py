@@ -8,7 +8,7 @@ from tests.builders import MONG_DUONG, made
 from tests.chassis.test_http import problem
 from tests.conftest import Api
 from tests.issuer import Issuer
-from tests.loans.test_loans import TERMS, borrower, contract, entry
+from tests.loans.lending import TERMS, borrower, contract, entry
 
 
 async def test_loans_of_the_branch_are_there_and_no_others(api: Api, issuer: Issuer) -> None:
