@@ -1,7 +1,7 @@
 """Timelines of borrowers and loans as the bus tells them: where a household lived, and what its ledgers add up to."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -46,11 +46,17 @@ def place_on(places: Sequence[Place], day: date) -> Place:
 
 
 def put_right(places: Sequence[Place], values: dict[str, Any], since: date | None) -> list[Place]:
-    """The same with these values: all along, or from a day until the next that is known."""
+    """The same with these values: all along, or from a day until the next that is known.
+
+    The first place holds from ever, so a day before it moves its beginning.
+    """
     if since is None:
         return [place.model_copy(update=values) for place in places]
     fresh = place_on(places, since).model_copy(update={**values, "since": since})
-    others = [place for place in places if place.since != since]
+    first = places[0]
+    if since < first.since:
+        first = first.model_copy(update={"since": since - timedelta(days=1)})
+    others = [place for place in (first, *places[1:]) if place.since != since]
     return sorted([*others, fresh], key=lambda place: place.since)
 
 
