@@ -45,6 +45,15 @@ def place_on(places: Sequence[Place], day: date) -> Place:
     return at(places, day) or places[0]
 
 
+def whereabouts(places: Sequence[Place]) -> list[tuple[date | None, str, UUID | None]]:
+    """Where a household has lived and since when; in the first place, from ever."""
+    found: list[tuple[date | None, str, UUID | None]] = []
+    for place in places:
+        if not found or found[-1][1:] != (place.unit, place.branch):
+            found.append((place.since if found else None, place.unit, place.branch))
+    return found
+
+
 def put_right(places: Sequence[Place], values: dict[str, Any], since: date | None) -> list[Place]:
     """The same with these values: all along, or from a day until the next that is known.
 

@@ -109,9 +109,7 @@ async def correct(conn: Connection, reach: Reach, borrower_id: UUID, version: in
     values = (last.unit, last.branch, last.poverty_status, _json(places), state.model_dump_json(), name)
     fact = journal.Fact(state, borrower_id, version + 1, since, last.unit, last.branch)
     await journal.record(conn, fact, UPDATE, borrower_id, *values, version + 1, journal.now())
-    if [(place.since, place.unit, place.branch) for place in before] != [
-        (place.since, place.unit, place.branch) for place in places
-    ]:
+    if timeline.whereabouts(before) != timeline.whereabouts(places):
         await _move_loans(conn, borrower_id, places, since)
     return await queries.get(conn, reach, borrower_id)
 
