@@ -115,8 +115,9 @@ update loan set annual_rate_ppm = programme.annual_rate_bps * 100,
                 overdue_rate_percent = programme.overdue_rate_percent
 from programme where programme.id = loan.programme;
 insert into balance (loan, since, status, due_on, in_term, overdue, frozen, overdue_since)
-select loan, day, case when owed = 0 then case when day = contract_on then 'signed' else 'repaid' end
-                       when day > due_on then 'overdue' else 'in_term' end,
+select loan, day, case when owed > 0 then case when day > due_on then 'overdue' else 'in_term' end
+                       when exists (select from entry where entry.loan = owing.loan and occurred_on <= day)
+                       then 'repaid' else 'signed' end,
        due_on, case when day > due_on then 0 else owed end, case when day > due_on then owed else 0 end, 0,
        case when day > due_on and owed > 0 then due_on + 1 end
 from (
