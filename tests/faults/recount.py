@@ -32,7 +32,7 @@ OWNED = {
     ),
     "loans.disbursed_amount": (
         "loans",
-        """select unit, sum(amount)::bigint from entry join loan on loan.id = loan
+        """select unit, sum(entry.amount)::bigint from entry join loan on loan.id = loan
            where kind = 'disbursement' group by unit""",
     ),
     "loans.disbursed_households": (

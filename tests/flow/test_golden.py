@@ -18,7 +18,7 @@ RECOUNTS = {
         where unit = $1 and kind = 'disbursement' and occurred_on between $2 and $3
     """,
     "loans.disbursed_amount": """
-        select sum(amount)::bigint from entry join loan on loan.id = loan
+        select sum(entry.amount)::bigint from entry join loan on loan.id = loan
         where unit = $1 and kind = 'disbursement' and occurred_on between $2 and $3
     """,
     "loans.outstanding": """

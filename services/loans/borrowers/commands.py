@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from contracts.loans import (
@@ -38,6 +38,13 @@ update borrower set unit = $2, branch = $3, poverty_status = $4, places = $5, st
 where id = $1 returning 1
 """
 RESTATE = "update borrower set state = $2, version = $3, recorded_at = $4 where id = $1 returning 1"
+OWNERS = {
+    of: f"""
+    select * from borrower where id = (select borrower from {of} where id = $1 and unit = any($2))
+      and unit = any($2) and ($3::uuid is null or branch = $3) for update
+    """  # noqa: S608  # names of our own tables
+    for of in ("loan", "application")
+}
 TAKEN = {
     "borrower_customer_code_key": ("/customer_code", "Mã khách hàng đã dùng", "Customer code already used"),
     "borrower_household": ("/household", "Hộ đã là khách hàng", "The household is a customer already"),
@@ -122,6 +129,14 @@ async def lock(conn: Connection, reach: Reach, borrower_id: UUID) -> Row:
         list(reach.units),
         reach.branch,
     )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def lock_owner(conn: Connection, reach: Reach, of: Literal["loan", "application"], its: UUID) -> Row:
+    """The borrower whose loan or application it is, locked. 404 outside `reach`."""
+    row = await conn.fetchrow(OWNERS[of], its, list(reach.units), reach.branch)
     if row is None:
         raise NotFound
     return row

@@ -209,3 +209,13 @@ def flows(entries: Iterable[Entry]) -> Iterator[Flow]:
     counted = [entry for entry in effective(entries) if entry.kind in FLOWS]
     for (on, kind), group in groupby(counted, key=lambda entry: (entry.occurred_on, entry.kind)):
         yield Flow(on=on, kind=FLOWS[kind], amount=sum(entry.amount for entry in group))
+
+
+def standing(timeline: Sequence[Balance], entries: Iterable[Entry]) -> tuple[list[tuple[date, bool, bool]], set[date]]:
+    """What a borrower is told by: from which days something is owed or overdue, and when money was paid out."""
+    found: list[tuple[date, bool, bool]] = []
+    for balance in timeline:
+        owing, overdue = balance.outstanding > 0, balance.overdue > 0
+        if not found or found[-1][1:] != (owing, overdue):
+            found.append((balance.since, owing, overdue))
+    return found, {entry.occurred_on for entry in effective(entries) if entry.kind == "disbursement"}

@@ -56,12 +56,7 @@ class Held(NamedTuple):
 
 async def hold(conn: Connection, reach: Reach, loan_id: UUID, version: int | None = None) -> Held:
     """Lock the borrower, then the loan, in this order everywhere. 404 outside `reach`, 412 if stale."""
-    owner = await conn.fetchval(
-        "select borrower from loan where id = $1 and unit = any($2)", loan_id, list(reach.units)
-    )
-    if owner is None:
-        raise NotFound
-    borrower = await borrowers.lock(conn, reach, owner)
+    borrower = await borrowers.lock_owner(conn, reach, "loan", loan_id)
     loan = await conn.fetchrow("select * from loan where id = $1 for update", loan_id)
     assert loan is not None, "loans are never deleted"
     if version is not None and loan["version"] != version:
@@ -126,7 +121,8 @@ async def restate(
     fact = journal.Fact(data, loan["id"], version, on, loan["unit"], held.borrower["branch"])
     change = "update loan set version = $2, recorded_at = $3 where id = $1 returning 1"
     await journal.record(conn, fact, change, loan["id"], version, now)
-    await borrowers.restate(conn, held.borrower, on)
+    if books.standing(held.balances, held.entries) != books.standing(after, entries):
+        await borrowers.restate(conn, held.borrower, on)
     shown = loans.shown({**dict(loan), "version": version, "recorded_at": now}, after, entries, today())
     return PostedOut(**shown.model_dump(), entries=list(appended))
 

@@ -59,7 +59,8 @@ async def open_loan(conn: Connection, reach: Reach, body: LoanIn) -> LoanOut:
         "recorded_at": journal.now(),
     }
     kept = books.balances(books.Contract(body.contract_on, body.due_on), [])
-    event = LoanOpened(**state_of(row, places_of(borrower), [], kept))
+    places = places_of(borrower)
+    event = LoanOpened(**state_of(row, places, [], kept))
     fact = journal.Fact(event, row["id"], 1, body.contract_on, borrower["unit"], borrower["branch"])
     contract = (body.programme, body.capital_source, body.contract_number, body.contract_on, body.due_on)
     rest = (body.application, amount, terms.annual_rate_ppm, terms.overdue_rate_percent, row["recorded_at"])
@@ -69,7 +70,8 @@ async def open_loan(conn: Connection, reach: Reach, body: LoanIn) -> LoanOut:
         pointer, vi, en = TAKEN[str(error.constraint_name)]
         raise Conflict(slug="contract-taken", faults=[Fault(pointer, "taken", Text(vi, en))]) from None
     await keep(conn, row["id"], [], kept)
-    await borrowers.restate(conn, borrower, body.contract_on)
+    if body.contract_on < places[0].since:
+        await borrowers.restate(conn, borrower, body.contract_on)
     return queries.shown(row, kept, [], today())
 
 

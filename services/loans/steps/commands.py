@@ -18,7 +18,7 @@ from contracts.loans import (
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection, Row
-from services.chassis.errors import Fault, NotFound, Stale, Text, Unprocessable, invalid
+from services.chassis.errors import Fault, Stale, Text, Unprocessable, invalid
 from services.chassis.reach import Reach
 from services.loans.applications import chain, queries
 from services.loans.applications.record import agreed, future, kept, state_of, steps_of, unknown
@@ -139,12 +139,7 @@ async def _held(
     conn: Connection, reach: Reach, application_id: UUID, version: int | None, step: chain.Step, on: date
 ) -> Held:
     """Lock the borrower, then the application, for a step on a day. 404, 412, 409 if the step is not legal now."""
-    owner = await conn.fetchval(
-        "select borrower from application where id = $1 and unit = any($2)", application_id, list(reach.units)
-    )
-    if owner is None:
-        raise NotFound
-    borrower = await borrowers.lock(conn, reach, owner)
+    borrower = await borrowers.lock_owner(conn, reach, "application", application_id)
     row = await conn.fetchrow(
         """
         select application.*, programme.terms from application join programme on programme.id = application.programme
