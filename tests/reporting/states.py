@@ -11,6 +11,7 @@ from services.chassis.entities import Change
 from services.loans import timeline
 from services.loans.entries.books import Balance, Contract, Entry, balances, flows
 from services.loans.timeline import Place
+from services.reporting.contributions.commands import deltas
 
 UNITS = ("06760", "06970")
 BRANCHES = tuple(UUID(int=n) for n in range(1, 5))
@@ -113,3 +114,23 @@ def branch_state(opened: str, closed: str | None = None) -> dict[str, Any]:
     place = {"cause": "began", "unit": UNITS[0], "kind": "residential"}
     ended = [{"since": closed, **place, "cause": "ended", "open": False}] if closed else []
     return {"timeline": [{"since": opened, **place, "open": True}, *ended]}
+
+
+Step = tuple[str, dict[str, Any]]
+"""The day something happened, and the entity's state after it."""
+
+
+def added(kind: str, steps: Sequence[Step], measure: str) -> dict[str, int]:
+    """What the steps, in the order they became known, add to a measure on each day."""
+    found: dict[str, int] = {}
+    before = None
+    for version, (day, after) in enumerate(steps, 1):
+        step = change(
+            kind, UUID(int=1), version, date.fromisoformat(day), UNITS[0], BRANCHES[0], before=before, after=after
+        )
+        for cell, *_, value in deltas(step):
+            if cell.measure == measure:
+                on = str(cell.on)
+                found[on] = found.get(on, 0) + value
+        before = after
+    return {day: value for day, value in sorted(found.items()) if value}

@@ -1,27 +1,21 @@
 """What each kind of entity adds to the figures, and on which day: late, corrected, extended, for the first time."""
 
 import json
-from collections.abc import Sequence
-from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from contracts.catalog import STATES
-from services.reporting.contributions.commands import deltas
 from services.reporting.contributions.rules import Place, contributions, read
 from tests.chassis import bus
 from tests.reporting.states import (
     BRANCHES,
     UNITS,
-    borrower_state,
+    Step,
+    added,
     branch_state,
-    change,
     household_state,
-    loan_state,
     member_state,
     spell,
 )
@@ -30,38 +24,6 @@ MEMBER = member_state(spell("2021-05-10"))
 PLACE = {"unit": UNITS[0], "branch": str(BRANCHES[0])}
 HEAD = {"id": str(UUID(int=8)), "level": "branch", "position": "head", "place": PLACE["branch"], "since": "2022-01-01"}
 PRESIDENT = {**HEAD, "level": "commune", "position": "president", "place": UNITS[0], "since": "2023-01-01"}
-OUT, DUE = date(2023, 2, 1), date(2024, 12, 31)
-APPLIED = {"step": "applied", "on": "2023-01-05", "amount": 100}
-REJECTED = {"step": "rejected", "on": "2023-01-20", "amount": None}
-APPLICATION = {"borrower": str(BRANCHES[0]), "programme": "job_creation", "decision": "pending", "steps": [APPLIED]}
-Step = tuple[str, dict[str, Any]]
-"""The day something happened, and the entity's state after it."""
-
-
-def added(kind: str, steps: Sequence[Step], measure: str) -> dict[str, int]:
-    """What the steps, in the order they became known, add to a measure on each day."""
-    found: dict[str, int] = {}
-    before = None
-    for version, (day, after) in enumerate(steps, 1):
-        step = change(
-            kind, UUID(int=1), version, date.fromisoformat(day), UNITS[0], BRANCHES[0], before=before, after=after
-        )
-        for cell, *_, value in deltas(step):
-            if cell.measure == measure:
-                on = str(cell.on)
-                found[on] = found.get(on, 0) + value
-        before = after
-    return {day: value for day, value in sorted(found.items()) if value}
-
-
-def loan(*moves: tuple[Any, ...], due_on: date = DUE) -> dict[str, Any]:
-    """The loan of 100 after these entries."""
-    return loan_state(due_on, ("disbursement", 100, OUT), *moves)
-
-
-def paid(amount: int, *on: int) -> tuple[str, int, date]:
-    """An entry of principal paid back on a day."""
-    return ("principal", amount, date(*on))
 
 
 @pytest.mark.parametrize(
@@ -112,21 +74,6 @@ def paid(amount: int, *on: int) -> tuple[str, int, date]:
         ),
         ("members.branch", branch_state("2010-01-01"), {"members.branches"}),
         ("members.branch", branch_state("2010-01-01", "2010-01-01"), set()),
-        ("loans.loan", loan(), {"loans.disbursed_amount", "loans.outstanding", "loans.overdue"}),
-        (
-            "loans.loan",
-            loan(paid(100, 2024, 1, 1), ("interest", 5, DUE)),
-            {"loans.disbursed_amount", "loans.collected_principal", "loans.outstanding"},
-        ),
-        (
-            "loans.loan",
-            loan(("freeze", 40, DUE, date(2026, 1, 1)), ("write_off", 100, date(2025, 6, 1))),
-            {"loans.disbursed_amount", "loans.outstanding", "loans.overdue", "loans.frozen"},
-        ),
-        ("loans.loan", loan_state(DUE), set()),
-        ("loans.loan", loan(due_on=date.max), {"loans.disbursed_amount", "loans.outstanding"}),
-        ("loans.borrower", borrower_state(DUE), set()),
-        ("loans.application", APPLICATION, {"loans.applications"}),
         ("loans.programme", {"code": "job_creation"}, set()),
         ("campaigns.unknown", {"any": "thing"}, set()),
     ],
@@ -142,60 +89,6 @@ def test_each_state_counts_in_these_measures(kind: str, state: dict[str, Any], m
 @pytest.mark.parametrize(
     ("kind", "measure", "steps", "expected"),
     [
-        ("loans.loan", "loans.overdue", [("2023-02-01", loan())], {"2025-01-01": 100}),
-        (
-            "loans.loan",
-            "loans.overdue",
-            [
-                ("2023-02-01", loan()),
-                ("2024-06-01", loan(paid(60, 2024, 6, 1))),
-                ("2025-03-05", loan(paid(60, 2024, 6, 1), paid(40, 2025, 3, 5))),
-            ],
-            {"2025-01-01": 40, "2025-03-05": -40},
-        ),
-        (
-            "loans.loan",
-            "loans.overdue",
-            [("2023-02-01", loan()), ("2024-06-01", loan(("extension", 1, date(2024, 6, 1), date(2025, 12, 31))))],
-            {"2026-01-01": 100},
-        ),
-        (
-            "loans.loan",
-            "loans.overdue",
-            [("2023-02-01", loan()), ("2025-02-01", loan(("extension", 1, date(2025, 2, 1), date(2025, 12, 31))))],
-            {"2025-01-01": 100, "2025-02-01": -100, "2026-01-01": 100},
-        ),
-        (
-            "loans.loan",
-            "loans.outstanding",
-            [
-                ("2023-02-01", loan()),
-                ("2024-06-01", loan(paid(60, 2024, 6, 1))),
-                ("2024-03-01", loan(paid(60, 2024, 6, 1), paid(30, 2024, 3, 1))),
-            ],
-            {"2023-02-01": 100, "2024-03-01": -30, "2024-06-01": -60},
-        ),
-        (
-            "loans.loan",
-            "loans.frozen",
-            [("2023-02-01", loan()), ("2024-03-01", loan(("freeze", 50, date(2024, 3, 1), date(2024, 8, 31))))],
-            {"2024-03-01": 50, "2024-09-01": -50},
-        ),
-        (
-            "loans.loan",
-            "loans.collected_principal",
-            [("2024-06-01", loan(paid(60, 2024, 6, 1))), ("2024-06-01", loan())],
-            {},
-        ),
-        (
-            "loans.application",
-            "loans.applications",
-            [
-                ("2023-01-05", APPLICATION),
-                ("2023-01-20", {**APPLICATION, "decision": "rejected", "steps": [APPLIED, REJECTED]}),
-            ],
-            {"2023-01-05": 1},
-        ),
         (
             "members.member",
             "members.active",
@@ -254,7 +147,7 @@ def test_each_state_counts_in_these_measures(kind: str, state: dict[str, Any], m
     ],
 )
 def test_each_part_falls_on_its_day(kind: str, measure: str, steps: list[Step], expected: dict[str, int]) -> None:
-    """Overdue by date alone, paid late, extended, frozen, reversed; news of the past; days put right."""
+    """News of the past; days put right."""
     assert added(kind, steps, measure) == expected
 
 
@@ -298,31 +191,6 @@ def test_who_paid_counts_within_the_year_while_a_member(
     timeline = [spell("2021-05-10"), spell("2024-06-01", "ended", status="left")]
     state = member_state(*timeline) | {"fees": [{"year": y, "standing": s, "on": on} for y, s, on in fees]}
     assert added("members.member", [("2021-05-10", state)], "members.fee_paid") == expected
-
-
-received = st.lists(st.integers(0, 40), max_size=10)
-
-
-@given(received, st.tuples(st.integers(-2, 42), st.integers(-2, 42)).map(sorted))
-def test_a_household_counts_once_in_any_range_it_was_lent_to(days: list[int], asked: list[int]) -> None:
-    """In whatever order disbursements become known: 1 in every range that holds one of their days, else 0."""
-    start = date(2024, 1, 1)
-    totals: dict[tuple[date, date | None], int] = {}
-    before = None
-    for version in range(1, len(days) + 1):
-        after = borrower_state(DUE, *(("disbursement", 1, start + timedelta(days=day)) for day in days[:version]))
-        step = change("loans.borrower", UUID(int=1), version, start, UNITS[0], BRANCHES[0], before=before, after=after)
-        for cell, _, _, value in deltas(step):
-            if cell.measure == "loans.disbursed_households":
-                totals[cell.on, cell.previous] = totals.get((cell.on, cell.previous), 0) + value
-        before = after
-    first, last = (start + timedelta(days=day) for day in asked)
-    counted = sum(
-        value
-        for (on, previous), value in totals.items()
-        if first <= on <= last and (previous is None or previous < first)
-    )
-    assert counted == any(asked[0] <= day <= asked[1] for day in days)
 
 
 @pytest.mark.parametrize(
