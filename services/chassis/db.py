@@ -144,12 +144,14 @@ async def part(conn: Connection) -> AsyncIterator[None]:
     """A part of the transaction under way: when the block raises it is undone alone, and what it journalled too."""
     written = context().written
     before = len(written)
+    await conn.execute("savepoint part")
     try:
-        async with conn.transaction():
-            yield
+        yield
     except BaseException:
         del written[before:]
+        await conn.execute("rollback to savepoint part; release savepoint part")
         raise
+    await conn.execute("release savepoint part")
 
 
 @asynccontextmanager
