@@ -13,6 +13,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from contracts import credit_groups
+from contracts.checks import FundsCheck
 from contracts.event import Data
 from contracts.members import Ordered, PovertyStatus, Spell
 
@@ -113,6 +115,7 @@ class ApplicationState(Data):
     """An application for a loan (*hồ sơ vay vốn*). It counts on the day it was made, in the place of the event."""
 
     borrower: UUID
+    group: UUID | None = Field(None, description="The savings-and-credit group whose meeting appraises it")
     programme: ProgrammeCode
     decision: Decision = Field(description="What has become of it by now")
     rejected_by: Body | None = Field(None, description="The group's meeting, the People's Committee or the bank")
@@ -181,6 +184,7 @@ class LoanState(Data):
     due_on: date = Field(description="As last extended")
     timeline: Annotated[list[LoanSpell], Ordered, Field(min_length=1)]
     flows: Annotated[list[Flow], ByDay]
+    checks: list[FundsCheck] = Field([], description="One of each disbursement not reversed, in the order of these")
 
 
 class LoanOpened(LoanState):
@@ -246,11 +250,18 @@ class LoanMoved(LoanState):
     TYPE: ClassVar[str] = "vn.danvan.loans.loan.moved.v1"
 
 
+class LoanChecked(LoanState):
+    """A use-of-funds check was done, or its record put right."""
+
+    TYPE: ClassVar[str] = "vn.danvan.loans.loan.checked.v1"
+
+
 STATES: dict[str, type[Data]] = {
     "loans.programme": ProgrammeState,
     "loans.borrower": BorrowerState,
     "loans.application": ApplicationState,
     "loans.loan": LoanState,
+    "loans.group": credit_groups.CreditGroupState,
 }
 EVENTS: tuple[type[Data], ...] = (
     ProgrammePublished,
@@ -271,4 +282,6 @@ EVENTS: tuple[type[Data], ...] = (
     LoanReversed,
     LoanWithdrawn,
     LoanMoved,
+    LoanChecked,
+    *credit_groups.EVENTS,
 )

@@ -9,17 +9,22 @@ from services.chassis.webhooks import webhook_router
 from services.loans.applications import api as applications
 from services.loans.audit import Audit
 from services.loans.borrowers import api as borrowers
+from services.loans.checks import api as checks
 from services.loans.entries import api as entries
+from services.loans.groups import api as groups
 from services.loans.loans import api as loans
+from services.loans.memberships import api as memberships
 from services.loans.postings import api as postings
 from services.loans.programmes import api as programmes
+from services.loans.savings import api as savings
 from services.loans.steps import api as steps
 
 SERVICE = Service(
     name="loans",
     routers=[
         *(programmes.router, borrowers.router, applications.router, steps.of_application),
-        *(loans.router, postings.of_loan, entries.router, entries.of_loan),
+        *(loans.router, postings.of_loan, entries.router, entries.of_loan, checks.router),
+        *(groups.router, memberships.of_group, savings.router, savings.of_group),
         *(feed_router("loans"), webhook_router("loans")),
     ],
     migrations=Path(__file__).parent / "migrations",

@@ -7,7 +7,8 @@ import asyncpg
 import httpx
 
 from contracts import units
-from services.reporting.contributions.rules import DISTINCT, Place, contributions
+from services.reporting.contributions.cells import Place
+from services.reporting.contributions.rules import DISTINCT, contributions
 from services.reporting.indicators.catalogue import catalogue
 from tests.platform import Platform
 

@@ -14,7 +14,8 @@ from services.members.households import queries as homes
 from services.members.members.record import Member
 from services.members.timeline import at
 from services.members.transfers import queries as requests
-from services.reporting.contributions.rules import Place, contributions
+from services.reporting.contributions.cells import Place
+from services.reporting.contributions.rules import contributions
 from tests.members.lives import REACH, UNITS, World
 
 BEFORE, AHEAD = 20, 10

@@ -12,7 +12,8 @@ from contracts import members as events
 from services.chassis.clock import today
 from services.members.exports.page import labels
 from services.members.exports.schemas import ExportOut
-from services.reporting.contributions.rules import Place, contributions
+from services.reporting.contributions.cells import Place
+from services.reporting.contributions.rules import contributions
 from tests.builders import BA_CHE, branch, household, made, member
 from tests.issuer import Issuer
 from tests.members.conftest import Sql

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.catalog import STATES
+from services.reporting.contributions.cells import Place
 from services.reporting.contributions.commands import deltas
-from services.reporting.contributions.rules import Place, contributions
+from services.reporting.contributions.rules import contributions
 from tests.reporting.states import BRANCHES, UNITS, Step, added, borrower_state, change, loan_state
 
 OUT, DUE = date(2023, 2, 1), date(2024, 12, 31)

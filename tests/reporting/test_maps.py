@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from contracts.members import BranchSpell, MemberSpell
 from services.members.timeline import at, carried, changed, placed
 from services.reporting.contributions import commands, queries
+from services.reporting.contributions.cells import Place
 from services.reporting.contributions.queries import Period
-from services.reporting.contributions.rules import Place, contributions, inherited
+from services.reporting.contributions.rules import contributions, inherited
 from services.reporting.indicators.catalogue import catalogue
 from tests.reporting.states import change, member_state, spell
 

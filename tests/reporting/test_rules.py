@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from contracts.catalog import STATES
-from services.reporting.contributions.rules import Place, contributions, read
+from services.reporting.contributions.cells import Place
+from services.reporting.contributions.rules import contributions, read
 from tests.chassis import bus
 from tests.reporting.states import (
     BRANCHES,

@@ -8,7 +8,7 @@ from contracts.loans import ApplicationSubmitted
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection, Row
-from services.chassis.errors import NotFound, Unprocessable
+from services.chassis.errors import Fault, NotFound, Text, Unprocessable
 from services.chassis.reach import Reach
 from services.loans.applications import eligibility, queries
 from services.loans.applications.eligibility import Rule
@@ -17,14 +17,15 @@ from services.loans.applications.schemas import ApplicationIn, ApplicationOut, E
 from services.loans.batches import BatchIn, BatchOut, each, ids_of
 from services.loans.borrowers import commands as borrowers
 from services.loans.borrowers.queries import places_of
+from services.loans.memberships.queries import is_member
 from services.loans.programmes.queries import in_force
 from services.loans.programmes.schemas import ProgrammeOut
 from services.loans.timeline import place_on
 
 INSERT = """
 insert into application (id, borrower, unit, branch, programme, programme_code, amount, term_months, purpose,
-                         conditions, papers, applied_on, state, steps, version, recorded_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'applied', $13, 1, $14) returning 1
+                         conditions, papers, applied_on, credit_group, state, steps, version, recorded_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'applied', $14, 1, $15) returning 1
 """
 
 
@@ -65,11 +66,14 @@ async def submit(conn: Connection, reach: Reach, body: ApplicationIn) -> Applica
     faults = eligibility.faults(rules)
     if terms is not None:
         faults += unknown(terms, body.conditions, body.papers)
+    if body.group and not await is_member(conn, body.group, body.borrower, body.applied_on):
+        faults.append(Fault("/group", "not_member", Text("Hộ không ở tổ này ngày đó", "Not a member on that day")))
     if faults or terms is None:
         raise Unprocessable(faults=faults)
     row = {
-        **body.model_dump(exclude={"programme"}),
+        **body.model_dump(exclude={"programme", "group"}),
         "id": journal.new_id(),
+        "credit_group": body.group,
         "unit": borrower["unit"],
         "branch": borrower["branch"],
         "programme_code": body.programme,
@@ -83,7 +87,7 @@ async def submit(conn: Connection, reach: Reach, body: ApplicationIn) -> Applica
     event = ApplicationSubmitted(**state_of(row))
     fact = journal.Fact(event, row["id"], 1, body.applied_on, row["unit"], row["branch"])
     who = (body.borrower, row["unit"], row["branch"], terms.id, body.programme)
-    what = (body.amount, body.term_months, body.purpose, body.conditions, body.papers, body.applied_on)
+    what = (body.amount, body.term_months, body.purpose, body.conditions, body.papers, body.applied_on, body.group)
     await journal.record(conn, fact, INSERT, row["id"], *who, *what, row["steps"], row["recorded_at"])
     return queries.out(row)
 

@@ -34,6 +34,7 @@ def out(row: Mapping[str, Any]) -> ApplicationOut:
     shown = {
         **row,
         "programme": row["programme_code"],
+        "group": row["credit_group"],
         "steps": steps,
         "agreed": agreed(steps),
         "late": state == "confirmed" and due is not None and due < today(),

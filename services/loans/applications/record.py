@@ -33,6 +33,7 @@ def state_of(row: Mapping[str, Any]) -> dict[str, Any]:
     steps = steps_of(row)
     return {
         "borrower": row["borrower"],
+        "group": row["credit_group"],
         "programme": row["programme_code"],
         "decision": chain.decision_of(chain.state_of(row)),
         "rejected_by": steps[-1].by if steps[-1].step == "rejected" else None,

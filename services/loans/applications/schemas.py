@@ -52,6 +52,7 @@ class ApplicationIn(_Strict):
     """A household's request for a loan."""
 
     borrower: UUID
+    group: UUID | None = Field(None, description="The savings-and-credit group whose meeting appraises it")
     programme: ProgrammeCode
     amount: Money
     term_months: Term
@@ -79,6 +80,7 @@ class ApplicationOut(BaseModel):
 
     id: UUID
     borrower: UUID
+    group: UUID | None
     unit: str
     programme: str
     amount: int = Field(description="VND asked for")

@@ -22,6 +22,7 @@ from services.loans import timeline
 from services.loans.batches import BatchIn, BatchOut, each
 from services.loans.borrowers import queries
 from services.loans.borrowers.schemas import BorrowerIn, BorrowerOut, BorrowerPatch
+from services.loans.checks.queries import done_of
 from services.loans.entries.books import Balance
 from services.loans.entries.queries import entries_of
 from services.loans.loans.record import state_of
@@ -183,7 +184,8 @@ async def _move_loans(conn: Connection, borrower_id: UUID, places: Sequence[Plac
     here = places[-1]
     loans = await conn.fetch("select * from loan where borrower = $1 order by id for update", borrower_id)
     for loan in loans:
-        state = LoanMoved(**state_of(loan, places, await entries_of(conn, loan["id"])))
+        entries, done = await entries_of(conn, loan["id"]), await done_of(conn, loan["id"])
+        state = LoanMoved(**state_of(loan, places, entries, done))
         fact = journal.Fact(state, loan["id"], loan["version"] + 1, since, here.unit, here.branch)
         change = "update loan set unit = $2, version = $3, recorded_at = $4 where id = $1 returning 1"
         await journal.record(conn, fact, change, loan["id"], here.unit, loan["version"] + 1, journal.now())

@@ -1,6 +1,6 @@
 """Writes of the ledger. It is append-only; what it adds up to is kept beside it and checked at commit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -15,6 +15,8 @@ from services.chassis.errors import Conflict, NotFound, Stale, Text, Unprocessab
 from services.chassis.reach import Reach
 from services.loans.borrowers import commands as borrowers
 from services.loans.borrowers.queries import places_of
+from services.loans.checks.course import Done
+from services.loans.checks.queries import done_of
 from services.loans.entries import actions, books
 from services.loans.entries.books import Balance, Entry, Impossible, Kind
 from services.loans.entries.queries import entries_of
@@ -46,12 +48,13 @@ class Line(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A loan and its borrower, both locked, with its ledger and balances."""
+    """A loan and its borrower, both locked, with its ledger, balances and the checks done."""
 
     borrower: Row
     loan: Fields
     entries: list[Entry]
     balances: list[Balance]
+    checks: Mapping[UUID, Done]
 
 
 async def hold(conn: Connection, reach: Reach, loan_id: UUID, version: int | None = None) -> Held:
@@ -62,7 +65,8 @@ async def hold(conn: Connection, reach: Reach, loan_id: UUID, version: int | Non
     if version is not None and loan["version"] != version:
         raise Stale
     entries = await entries_of(conn, loan_id)
-    return Held(borrower, loan, entries, books.balances(contract_of(loan), entries))
+    kept = books.balances(contract_of(loan), entries)
+    return Held(borrower, loan, entries, kept, await done_of(conn, loan_id))
 
 
 async def begin(
@@ -117,7 +121,7 @@ async def restate(
     """Keep the balances that differ, and journal the loan, then its borrower, as they are now."""
     loan, version, now = held.loan, held.loan["version"] + 1, journal.now()
     await keep(conn, loan["id"], held.balances, after)
-    data = event(**state_of(loan, places_of(held.borrower), entries, after), **extra)
+    data = event(**state_of(loan, places_of(held.borrower), entries, held.checks, after), **extra)
     fact = journal.Fact(data, loan["id"], version, on, loan["unit"], held.borrower["branch"])
     change = "update loan set version = $2, recorded_at = $3 where id = $1 returning 1"
     await journal.record(conn, fact, change, loan["id"], version, now)

@@ -60,7 +60,7 @@ async def open_loan(conn: Connection, reach: Reach, body: LoanIn) -> LoanOut:
     }
     kept = books.balances(books.Contract(body.contract_on, body.due_on), [])
     places = places_of(borrower)
-    event = LoanOpened(**state_of(row, places, [], kept))
+    event = LoanOpened(**state_of(row, places, [], {}, kept))
     fact = journal.Fact(event, row["id"], 1, body.contract_on, borrower["unit"], borrower["branch"])
     contract = (body.programme, body.capital_source, body.contract_number, body.contract_on, body.due_on)
     rest = (body.application, amount, terms.annual_rate_ppm, terms.overdue_rate_percent, row["recorded_at"])

@@ -1,10 +1,12 @@
-"""A loan's public state: a pure function of its row, its borrower's places and its entries."""
+"""A loan's public state: a pure function of its row, its borrower's places, its entries and the checks done."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from services.chassis.db import Row
 from services.loans import timeline
+from services.loans.checks.course import Done, checks
 from services.loans.entries.books import Balance, Contract, Entry, balances, flows
 from services.loans.timeline import Place
 
@@ -21,9 +23,10 @@ def state_of(
     loan: Fields,
     places: Sequence[Place],
     entries: Sequence[Entry],
+    done: Mapping[UUID, Done],
     kept: Sequence[Balance] | None = None,
 ) -> dict[str, Any]:
-    """The fields of `LoanState`; `kept` are the balances if they are known."""
+    """The fields of `LoanState`; `done` are the checks done, `kept` the balances if they are known."""
     kept = kept or balances(contract_of(loan), entries)
     return {
         "borrower": loan["borrower"],
@@ -33,4 +36,5 @@ def state_of(
         "due_on": kept[-1].due_on,
         "timeline": timeline.of_loan(places, kept),
         "flows": list(flows(entries)),
+        "checks": list(checks(entries, done)),
     }

@@ -11,7 +11,8 @@ from uuid import UUID
 from contracts import units
 from services.chassis.db import Connection
 from services.chassis.entities import Change
-from services.reporting.contributions.rules import DISTINCT, Cell, Place, contributions
+from services.reporting.contributions.cells import Cell, Place
+from services.reporting.contributions.rules import DISTINCT, contributions
 from services.reporting.indicators.catalogue import catalogue
 from services.reporting.maps.commands import remap
 

@@ -8,80 +8,31 @@ A change adds `f(after) - f(before)`. Each part falls on a day and counts in a p
 - what falls on one day (money, an application) is dated itself, and counts in the place of that day.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, timedelta
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
-from uuid import UUID
 
 from contracts import catalog, units
 from contracts.event import Event
+from services.reporting.contributions import lending
+from services.reporting.contributions.cells import (
+    FOR_EVER,
+    Cell,
+    Counted,
+    Parts,
+    Place,
+    State,
+    day,
+    place_of,
+    split,
+    stocks,
+)
 
 KINH = "01"
-LEVELS, FOR_EVER = ("province", "commune", "branch", "group"), "9999-12-31"
+LEVELS = ("province", "commune", "branch", "group")
 ESCAPED = {"newly_escaped", "average", "other"}
-COLLECTED = "loans.collected_principal"
 DISTINCT = {"loans.disbursed_households", "loans.disbursed_households_by_programme"}
 """Measures of distinct entities in a period: summed from the log, never rolled up."""
-State = Mapping[str, Any]
-
-
-class Cell(NamedTuple):
-    """Where a value counts: measure, breakdown (name, category) pairs, and which day it falls on.
-
-    `previous` marks a measure of distinct entities: it counts in a period only if `previous` lies before the period.
-    """
-
-    measure: str
-    dims: tuple[tuple[str, str], ...]
-    on: date
-    previous: date | None = None
-
-
-class Place(NamedTuple):
-    """The unit and branch something counts in."""
-
-    unit: str
-    branch: UUID | None
-
-
-Part = tuple[Cell, Place, int]
-Parts = Iterator[Part]
-Counted = tuple[str, tuple[tuple[str, str], ...], int]
-"""A measure and breakdown that one spell counts in, and how much."""
-day = lru_cache(maxsize=65_536)(date.fromisoformat)
-branch_of = lru_cache(maxsize=65_536)(UUID)
-
-
-def _place(spell: State) -> Place:
-    branch = spell.get("heir_branch") or spell.get("branch")
-    return Place(spell["unit"], branch_of(branch) if branch else None)
-
-
-def _stocks(timeline: list[State], counted: Callable[[State], Iterator[Counted]]) -> Parts:
-    """Each spell counts from its first day on, until the next begins."""
-    for number, spell in enumerate(timeline, 1):
-        place, since = _place(spell), day(spell["since"])
-        until = day(timeline[number]["since"]) if number < len(timeline) else None
-        for measure, dims, value in counted(spell):
-            yield Cell(measure, dims, since), place, value
-            if until is not None:
-                yield Cell(measure, dims, until), place, -value
-
-
-def _split(timeline: list[State], days: Iterable[str]) -> list[State]:
-    """The same with a spell beginning on each of these days."""
-    cut = [*timeline, *({**spell, "since": on} for on in days if (spell := _at(timeline, on)) is not None)]
-    return sorted(cut, key=lambda spell: str(spell["since"]))
-
-
-def _place_on(timeline: list[State], on: str) -> Place:
-    return _place(_at(timeline, on) or timeline[0])
-
-
-def _at(timeline: list[State], on: str) -> State | None:
-    return next((spell for spell in reversed(timeline) if spell["since"] <= on), None)
 
 
 def _member(state: State, _: Place) -> Parts:
@@ -100,10 +51,10 @@ def _member(state: State, _: Place) -> Parts:
         if spell["kind"] == "honorary":
             yield "members.honorary", (), 1
 
-    yield from _stocks(timeline, counted)
+    yield from stocks(timeline, counted)
     if timeline:
         dims = (("ethnicity", timeline[0]["ethnicity"]), born)
-        yield Cell("members.enrolled", dims, day(timeline[0]["since"])), _place(timeline[0]), 1
+        yield Cell("members.enrolled", dims, day(timeline[0]["since"])), place_of(timeline[0]), 1
     yield from _passages(timeline)
     if roles := state.get("roles"):
         yield from _officer(timeline, roles)
@@ -125,7 +76,7 @@ def _officer(timeline: list[State], roles: list[State]) -> Parts:
             yield "members.officers", (("level", min(levels, key=LEVELS.index)),), 1
 
     days = {on for role in roles for on in (role["since"], role.get("until")) if on}
-    yield from _stocks(_split(timeline, days), counted)
+    yield from stocks(split(timeline, days), counted)
 
 
 def _fees(timeline: list[State], fees: list[State]) -> Parts:
@@ -140,7 +91,7 @@ def _fees(timeline: list[State], fees: list[State]) -> Parts:
         if spell["status"] == "active" and any(first <= spell["since"] < after for first, after in paid):
             yield "members.fee_paid", (), 1
 
-    yield from _stocks(_split(timeline, {on for span in paid for on in span}), counted)
+    yield from stocks(split(timeline, {on for span in paid for on in span}), counted)
 
 
 def _passages(timeline: list[State]) -> Parts:
@@ -149,12 +100,12 @@ def _passages(timeline: list[State]) -> Parts:
         on = day(spell["since"])
         if spell["cause"] == "ended" and before["status"] == "active":
             reason = (("leaving_reason", spell.get("leaving_reason") or ""),)
-            yield Cell("members.left", reason, on), _place(before), 1
+            yield Cell("members.left", reason, on), place_of(before), 1
         elif spell["cause"] == "resumed":
-            yield Cell("members.rejoined", (), on), _place(spell), 1
+            yield Cell("members.rejoined", (), on), place_of(spell), 1
         elif spell["cause"] == "moved" and before["unit"] != spell["unit"]:
-            yield Cell("members.transferred_out", (), on), _place(before), 1
-            yield Cell("members.transferred_in", (), on), _place(spell), 1
+            yield Cell("members.transferred_out", (), on), place_of(before), 1
+            yield Cell("members.transferred_in", (), on), place_of(spell), 1
 
 
 def _household(state: State, _: Place) -> Parts:
@@ -166,10 +117,10 @@ def _household(state: State, _: Place) -> Parts:
         if status == "poor":
             yield "members.households_poor", (), 1
 
-    yield from _stocks(timeline, counted)
+    yield from stocks(timeline, counted)
     for before, spell in pairwise(timeline):
         if before.get("poverty_status") in ("poor", "near_poor") and spell.get("poverty_status") in ESCAPED:
-            yield Cell("members.households_escaped_poverty", (), day(spell["since"])), _place(spell), 1
+            yield Cell("members.households_escaped_poverty", (), day(spell["since"])), place_of(spell), 1
 
 
 def _branch(state: State, here: Place) -> Parts:
@@ -179,58 +130,8 @@ def _branch(state: State, here: Place) -> Parts:
         if spell["open"]:
             yield "members.branches", (("kind", spell["kind"]),), 1
 
-    for cell, place, value in _stocks(state["timeline"], counted):
+    for cell, place, value in stocks(state["timeline"], counted):
         yield cell, Place(place.unit, here.branch), value
-
-
-def _loan(state: State, _: Place) -> Parts:
-    timeline = state["timeline"]
-    programme = ("programme", state["programme"])
-    source = ("capital_source", state["capital_source"])
-
-    def counted(spell: State) -> Iterator[Counted]:
-        if outstanding := spell["in_term"] + spell["overdue"] + spell["frozen"]:
-            yield "loans.outstanding", (programme, source), outstanding
-        if spell["overdue"]:
-            yield "loans.overdue", (programme,), spell["overdue"]
-        if spell["frozen"]:
-            yield "loans.frozen", (programme,), spell["frozen"]
-
-    yield from _stocks(timeline, counted)
-    flows = {"disbursed": ("loans.disbursed_amount", (programme, source)), "repaid": (COLLECTED, (programme,))}
-    for flow in state["flows"]:
-        if found := flows.get(flow["kind"]):
-            yield Cell(*found, day(flow["on"])), _place_on(timeline, flow["on"]), flow["amount"]
-
-
-def _borrower(state: State, _: Place) -> Parts:
-    """A household counts once however many loans it has, and in a period once however often it received money."""
-    timeline = state["timeline"]
-
-    def counted(spell: State) -> Iterator[Counted]:
-        if spell["owing"]:
-            yield "loans.borrowers", (("poverty_status", spell.get("poverty_status") or ""),), 1
-        if spell["overdue"]:
-            yield "loans.overdue_borrowers", (), 1
-
-    yield from _stocks(timeline, counted)
-    days: dict[str, set[str]] = {"": set()}
-    for disbursement in state["disbursements"]:
-        days[""].add(disbursement["on"])
-        days.setdefault(disbursement["programme"], set()).add(disbursement["on"])
-    for programme, on in days.items():
-        measure = "loans.disbursed_households" + ("_by_programme" if programme else "")
-        dims = (("programme", programme),) if programme else ()
-        previous = None
-        for current in sorted(on):
-            yield Cell(measure, dims, day(current), previous), _place_on(timeline, current), 1
-            previous = day(current)
-
-
-def _application(state: State, here: Place) -> Parts:
-    """Counts on the day it was made, by what has become of it."""
-    dims = (("programme", state["programme"]), ("decision", state["decision"]))
-    yield Cell("loans.applications", dims, day(state["steps"][0]["on"])), here, 1
 
 
 def _group(state: State, _: Place) -> Parts:
@@ -238,7 +139,7 @@ def _group(state: State, _: Place) -> Parts:
         if spell["open"]:
             yield "members.groups", (), 1
 
-    yield from _stocks(state["timeline"], counted)
+    yield from stocks(state["timeline"], counted)
 
 
 def _population(state: State, _: Place) -> Parts:
@@ -253,7 +154,7 @@ def _population(state: State, _: Place) -> Parts:
         if spell["women_18"]:
             yield "members.women_18", (), spell["women_18"]
 
-    yield from _stocks(timeline, counted)
+    yield from stocks(timeline, counted)
 
 
 KINDS: dict[str, Callable[[State, Place], Parts]] = {
@@ -262,9 +163,7 @@ KINDS: dict[str, Callable[[State, Place], Parts]] = {
     "members.branch": _branch,
     "members.group": _group,
     "members.population": _population,
-    "loans.loan": _loan,
-    "loans.borrower": _borrower,
-    "loans.application": _application,
+    **lending.KINDS,
 }
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from services.chassis.db import Connection
 from services.chassis.entities import Change
-from services.reporting.contributions.rules import Place, State, inherited
+from services.reporting.contributions.cells import Place, State
+from services.reporting.contributions.rules import inherited
 
 COLUMNS = ("subject", "version", "measure", "unit", "branch", "day", "known_at", "dims", "value")
 
