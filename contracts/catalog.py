@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError, create_model
 
-from contracts import loans, members
+from contracts import loans, members, reconciliation
 from contracts.event import Data, Event
 
-SERVICES = {"members": members.EVENTS, "loans": loans.EVENTS}
+SERVICES = {"members": members.EVENTS, "loans": (*loans.EVENTS, *reconciliation.EVENTS)}
 TOPICS = {service: f"danvan.{service}" for service in SERVICES}
 EVENTS: dict[str, type[Data]] = {event.TYPE: event for events in SERVICES.values() for event in events}
-STATES: dict[str, type[Data]] = {**members.STATES, **loans.STATES}
+STATES: dict[str, type[Data]] = {**members.STATES, **loans.STATES, **reconciliation.STATES}
 
 
 _CHECKED: dict[str, type[BaseModel]] = {

@@ -27,12 +27,16 @@ ALLOWED = {
     },
     "api": {"fastapi", "pydantic", "services.chassis", "contracts", "own"},
     "projector": {"services.chassis.consumer", "services.chassis.settings", "contracts", "own"},
-    "importer": {"services.chassis.jobs", "services.chassis.worker", "services.chassis.settings", "own"},
+    "importer": {
+        *("own", "services.chassis.jobs", "services.chassis.sheets", "services.chassis.worker"),
+        "services.chassis.settings",
+    },
     "schemas": {"pydantic", "pydantic_core", "services.chassis.errors", "contracts", "own"},
     "commands": {
         *("pydantic", "pydantic_core", "contracts", "own", "services.chassis.db", "services.chassis.errors"),
         *("services.chassis.idempotency", "services.chassis.journal", "services.chassis.clock"),
         *("services.chassis.paging", "services.chassis.entities", "services.chassis.reach", "services.chassis.vault"),
+        "services.chassis.sheets",
     },
     "queries": {
         *("pydantic", "contracts", "own", "services.chassis.db", "services.chassis.errors", "services.chassis.paging"),

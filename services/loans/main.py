@@ -10,13 +10,16 @@ from services.loans.applications import api as applications
 from services.loans.audit import Audit
 from services.loans.borrowers import api as borrowers
 from services.loans.checks import api as checks
+from services.loans.corrections import api as corrections
 from services.loans.entries import api as entries
 from services.loans.groups import api as groups
 from services.loans.loans import api as loans
 from services.loans.memberships import api as memberships
 from services.loans.postings import api as postings
 from services.loans.programmes import api as programmes
+from services.loans.receipts import api as receipts
 from services.loans.savings import api as savings
+from services.loans.statements import api as statements
 from services.loans.steps import api as steps
 
 SERVICE = Service(
@@ -25,9 +28,11 @@ SERVICE = Service(
         *(programmes.router, borrowers.router, applications.router, steps.of_application),
         *(loans.router, postings.of_loan, entries.router, entries.of_loan, checks.router),
         *(groups.router, memberships.of_group, savings.router, savings.of_group),
+        *(statements.router, corrections.router, receipts.router),
         *(feed_router("loans"), webhook_router("loans")),
     ],
     migrations=Path(__file__).parent / "migrations",
+    uploads=[statements.PATH],
     processes={
         "relay": lambda settings: relay.run(settings, "loans", Audit()),
         "webhooks": lambda settings: delivery.run(settings, "loans"),

@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 
 from services.chassis import jobs, worker
 from services.chassis.settings import Settings
-from services.members.imports import commands, deciding, mapping, queries, reading
+from services.chassis.sheets import reading
+from services.chassis.sheets.sheet import Row, Sheet, Unreadable
+from services.members.imports import commands, deciding, mapping, queries
 from services.members.imports.deciding import Task
 from services.members.imports.mapping import Plan
 from services.members.imports.schemas import spoken
-from services.members.imports.sheet import Row, Sheet, Unreadable
 from services.members.imports.writing import ErrorFile
 
 NICE = 10

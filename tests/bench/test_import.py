@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from contracts import units
 from deploy.dev.supervisor import Stack
-from services.members.imports.sheet import CSV_TYPE, XLSX_TYPE
+from services.chassis.sheets.sheet import CSV_TYPE, XLSX_TYPE
 from tests.bench import load
 from tests.members.files import HEADINGS, as_csv, person
 

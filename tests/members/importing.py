@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from services.members.imports.sheet import CSV_TYPE, XLSX_TYPE
+from services.chassis.sheets.sheet import CSV_TYPE, XLSX_TYPE
 
 ENDED = ("done", "refused", "failed")
 

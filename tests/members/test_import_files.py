@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.chassis.sheets.reading import open_sheet
+from services.chassis.sheets.sheet import MAX_ROWS, Sheet, Unreadable
 from services.members.imports import mapping
-from services.members.imports.reading import open_sheet
-from services.members.imports.sheet import MAX_ROWS, Sheet, Unreadable
 from tests.members.files import HEADINGS, as_csv, as_xlsx, people, person
 from tests.members.importing import imported
 

@@ -11,13 +11,13 @@ from services.chassis.auth import Caller, needs
 from services.chassis.context import context
 from services.chassis.errors import invalid
 from services.chassis.paging import Cursor, Limit, Page
+from services.chassis.sheets.sheet import CSV_TYPE, XLSX_TYPE
 from services.chassis.web import IDEMPOTENT, Reading, Recorded, Snapshots, Uploaded, Writing, noun, upload
 from services.members.access_log.api import Viewing
 from services.members.access_log.commands import note
 from services.members.branches.schemas import UnitCode
 from services.members.imports import commands, queries
 from services.members.imports.schemas import Format, ImportOut, Mode, RowOut, Verdict
-from services.members.imports.sheet import CSV_TYPE, XLSX_TYPE
 from services.members.imports.writing import template
 
 PATH = "/v1/imports"

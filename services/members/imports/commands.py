@@ -11,11 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 from services.chassis import journal
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Fault, Text, UnsupportedMediaType, invalid
+from services.chassis.sheets.sheet import CSV_TYPE, XLSX_TYPE, Sheet
 from services.members.imports import queries
 from services.members.imports.deciding import Decision, Task
 from services.members.imports.mapping import Plan, key
 from services.members.imports.schemas import FieldName, ImportOut, Mode
-from services.members.imports.sheet import CSV_TYPE, XLSX_TYPE, Sheet
 
 MAPPING: TypeAdapter[dict[str, FieldName | None]] = TypeAdapter(dict[str, FieldName | None])
 CHUNK = 1_000

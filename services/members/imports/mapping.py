@@ -7,8 +7,8 @@ from typing import NamedTuple, get_args
 from uuid import UUID
 
 from services.chassis.paging import fold
+from services.chassis.sheets.sheet import MAX_COLUMNS, Row, Sheet, Unreadable, check_font
 from services.members.imports.schemas import ColumnOut, FieldName
-from services.members.imports.sheet import MAX_COLUMNS, Row, Sheet, Unreadable, check_font
 
 HEADINGS: dict[FieldName, tuple[str, ...]] = {
     "name": ("Họ và tên", "Họ tên", "Họ và tên hội viên", "Họ tên hội viên", "Tên hội viên", "Name", "Full name"),

@@ -13,8 +13,8 @@ from unicodedata import normalize
 from contracts import ethnicities, units
 from services.chassis.errors import Text
 from services.chassis.paging import fold
+from services.chassis.sheets.sheet import Cell, Row
 from services.members.imports.schemas import ColumnOut
-from services.members.imports.sheet import Cell, Row
 
 EXCEL_EPOCH = date(1899, 12, 30)
 YEARS = range(1900, 2101)

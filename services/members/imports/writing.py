@@ -13,10 +13,10 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from contracts import ethnicities, units
-from services.members.imports.csv_sheet import CsvSheet
+from services.chassis.sheets.csv_sheet import CsvSheet
+from services.chassis.sheets.sheet import Cell, Row, Sheet
 from services.members.imports.mapping import ERROR, HEADINGS, Plan, key
 from services.members.imports.schemas import Format
-from services.members.imports.sheet import Cell, Row, Sheet
 
 DATE = "dd/mm/yyyy"
 BOM = "\ufeff"

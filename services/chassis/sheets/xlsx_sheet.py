@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
-from services.members.imports.sheet import MAX_ROWS, Row, Sheet, Unreadable, number_rows, too_many_rows
+from services.chassis.sheets.sheet import MAX_ROWS, Row, Sheet, Unreadable, number_rows, too_many_rows
 
 WORKBOOK = "xl/workbook.xml"
 SHEET_BYTES, STRINGS_BYTES, OTHER_BYTES = 2 << 30, 256 << 20, 16 << 20
@@ -71,8 +71,8 @@ class XlsxSheet(Sheet):
             names = ", ".join(merged[:LISTED])
             raise Unreadable(
                 "merged_cells",
-                f"Có ô gộp trong bảng ({names}): hãy bỏ gộp ô, mỗi dòng một hội viên, mỗi cột một tiêu đề",
-                f"There are merged cells in the table ({names}): unmerge them; one member a row, one heading a column",
+                f"Có ô gộp trong bảng ({names}): hãy bỏ gộp ô, mỗi dòng một bản ghi, mỗi cột một tiêu đề",
+                f"There are merged cells in the table ({names}): unmerge them; one record a row, one heading a column",
             )
         if uncomputed := [name for name, row in self.uncomputed if row >= heading]:
             names = ", ".join(uncomputed[:LISTED])

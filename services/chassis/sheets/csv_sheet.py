@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
-from services.members.imports.sheet import LONGEST_CELL, Row, Sheet, Unreadable, check_font, number_rows
+from services.chassis.sheets.sheet import LONGEST_CELL, Row, Sheet, Unreadable, check_font, number_rows
 
 DELIMITERS = ",;\t"
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

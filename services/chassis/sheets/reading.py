@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from services.members.imports.csv_sheet import CsvSheet
-from services.members.imports.sheet import Sheet, Unreadable
-from services.members.imports.xlsx_sheet import XlsxSheet
+from services.chassis.sheets.csv_sheet import CsvSheet
+from services.chassis.sheets.sheet import Sheet, Unreadable
+from services.chassis.sheets.xlsx_sheet import XlsxSheet
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
