@@ -2,14 +2,39 @@
 
 import json
 from collections.abc import Sequence, Set
+from typing import Any
 from uuid import UUID
 
 from services.chassis.db import Connection, Row
 from services.chassis.errors import FaultOut, NotFound, Text
 from services.chassis.paging import Page, after, page_of
+from services.chassis.reach import Reach
 from services.members.imports.schemas import FAULTS, ImportOut, RowOut, Verdict, spoken
 
 UNFINISHED = ("received", "checking", "applying")
+_IN = """
+select id from member
+where status <> 'merged' and unit = any($1) and name_folded = who.name
+    and not exists (select from import_row as made
+                    where made.member = member.id and made.import = $2 and made.verdict = 'created')
+"""
+_SAME = """
+    and name_key(name_folded) = name_key(who.name) and birth_date is not distinct from who.born
+    and branch = who.branch and joined_on = who.joined
+    and (citizen_index = who.citizen) is not false
+"""
+KNOWN = f"""
+select row, found.id
+from unnest($3::int[], $4::text[], $5::date[], $6::int[], $7::uuid[], $8::date[], $9::bytea[], $10::text[])
+    as who (row, name, born, year, branch, joined, citizen, card),
+lateral (
+    {_IN} and citizen_index = who.citizen
+    union all {_IN} and card_number = who.card
+    union all {_IN} {_SAME} and birth_year = who.year
+    union all {_IN} {_SAME} and birth_year is null and who.year is null
+    limit 1
+) as found
+"""  # noqa: S608  # own text
 
 
 def out(row: Row, language: str) -> ImportOut:
@@ -51,24 +76,33 @@ async def find(conn: Connection, reach: Set[str], limit: int, cursor: str | None
 
 
 async def verdicts(
-    conn: Connection, reach: Set[str], import_id: UUID, verdict: Verdict | None, limit: int, cursor: str | None
+    conn: Connection,
+    reach: Set[str],
+    import_id: UUID,
+    verdict: Verdict | None,
+    doubtful: bool,
+    limit: int,
+    cursor: str | None,
 ) -> Page[RowOut]:
-    """Rows of an import and what became of them, in the order of the file."""
+    """Rows of an import and what became of them, in the order of the file; those with warnings alone if `doubtful`."""
     await row_of(conn, reach, import_id)
     start = after(cursor, int)
     rows = await conn.fetch(
         """
-        select row, verdict, member, errors from import_row
-        where import = $1 and row > $2 and ($3::text is null or verdict = $3)
+        select row, verdict, member, coalesce(errors, '[]') as errors, coalesce(warnings, '[]') as warnings
+        from import_row
+        where import = $1 and row > $2 and ($3::text is null or verdict = $3) and (warnings is not null or not $5)
         order by row limit $4
         """,
         import_id,
         *(start or (0,)),
         verdict,
         limit + 1,
+        doubtful,
     )
     page, following = page_of(rows, limit, lambda row: (row["row"],))
-    items = [RowOut.model_validate({**dict(row), "errors": json.loads(row["errors"] or "[]")}) for row in page]
+    told = ("errors", "warnings")
+    items = [RowOut.model_validate({**dict(row), **{name: json.loads(row[name]) for name in told}}) for row in page]
     return Page(items=items, next_cursor=following)
 
 
@@ -108,9 +142,17 @@ async def headings(conn: Connection, actor: str) -> dict[str, str | None]:
 
 
 async def open_branches(conn: Connection, communes: Sequence[str]) -> list[Row]:
-    """Open branches of these communes: id, unit, name, name_folded."""
+    """Open branches of these communes: id, place (the commune), name, name_folded."""
     return await conn.fetch(
-        "select id, unit, name, name_folded from branch where unit = any($1) and closed_on is null", communes
+        "select id, unit as place, name, name_folded from branch where unit = any($1) and closed_on is null", communes
+    )
+
+
+async def open_groups(conn: Connection, branches: Sequence[UUID]) -> list[Row]:
+    """Open groups of these branches: id, place (the branch), name, name_folded."""
+    return await conn.fetch(
+        "select id, branch as place, name, name_folded from member_group where branch = any($1) and closed_on is null",
+        branches,
     )
 
 
@@ -134,8 +176,30 @@ async def members_of(conn: Connection, keys: Sequence[bytes]) -> dict[bytes, UUI
 
 async def rows_before(conn: Connection, import_id: UUID, keys: Sequence[bytes]) -> dict[bytes, int]:
     """Rows of this import decided already that have these keys."""
-    rows = await conn.fetch("select key, row from import_row where import = $1 and key = any($2)", import_id, keys)
+    rows = await conn.fetch(
+        "select key, min(row) as row from import_row where import = $1 and key = any($2) group by key", import_id, keys
+    )
     return {row["key"]: row["row"] for row in rows}
+
+
+async def holders(conn: Connection, import_id: UUID, citizens: Sequence[bytes]) -> dict[bytes, int]:
+    """Rows of this import, new and not refused, that have these citizen numbers."""
+    rows = await conn.fetch(
+        "select citizen, row from import_row where import = $1 and citizen = any($2)", import_id, citizens
+    )
+    return {row["citizen"]: row["row"] for row in rows}
+
+
+async def known(conn: Connection, reach: Reach, import_id: UUID, persons: Sequence[tuple[Any, ...]]) -> dict[int, UUID]:
+    """Who of these persons is a member inside `reach` already, however enrolled, but by this import; by row.
+
+    By citizen number or card number together with the name, or by name, birth, branch and day of joining unless the
+    citizen numbers differ.
+    """
+    if not persons:
+        return {}
+    rows = await conn.fetch(KNOWN, list(reach.units), import_id, *map(list, zip(*persons, strict=True)))
+    return {row["row"]: row["id"] for row in rows}
 
 
 async def refused(conn: Connection, import_id: UUID, first: int, last: int) -> dict[int, str]:
