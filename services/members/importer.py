@@ -11,7 +11,6 @@ from typing import IO
 
 from services.chassis import jobs, worker
 from services.chassis.settings import Settings
-from services.chassis.vault import Vault
 from services.members.imports import commands, deciding, mapping, queries, reading
 from services.members.imports.deciding import Task
 from services.members.imports.mapping import Plan
@@ -21,8 +20,8 @@ from services.members.imports.writing import ErrorFile
 
 NICE = 10
 """How far the process stands back from others on its cores."""
-PAUSE = 0.3
-"""Of the time a chunk took, while the API is in use."""
+PAUSE = 2.0
+"""While the API is in use: of the time a chunk took, so that its cores are the API's two thirds of the time."""
 
 
 async def run(settings: Settings) -> None:
@@ -82,36 +81,40 @@ async def _fetch(job: jobs.Job, file: IO[bytes]) -> None:
 async def _take_rows(job: jobs.Job, keys: str | None, task: Task, sheet: Sheet, plan: Plan, errors: ErrorFile) -> None:
     """Rows below the headings, a chunk at a time, until the end or SIGTERM. What was decided before is only noted."""
     rows = (row for row in sheet.rows() if row.number > plan.heading)
-    while not job.stopping and (chunk := await asyncio.to_thread(_next, rows)):
-        if chunk[-1].number <= task.row_at:
-            async with job.step() as conn:
-                refused = await queries.refused(conn, job.id, chunk[0].number, chunk[-1].number)
-        else:
-            began = time.monotonic()
-            refused = await _decide(job, keys, task, plan, chunk)
-            async with job.step() as conn:
-                busy = await queries.api_in_use(conn)
-            if busy:
-                await job.pause(PAUSE * (time.monotonic() - began))
-        errors.add(chunk, refused)
+    ahead = _ahead(rows)
+    try:
+        while not job.stopping and (chunk := await ahead):
+            ahead = _ahead(rows)
+            if chunk[-1].number <= task.row_at:
+                async with job.step() as conn:
+                    refused = await queries.refused(conn, job.id, chunk[0].number, chunk[-1].number)
+            else:
+                began = time.monotonic()
+                refused = await _decide(job, keys, task, plan, chunk)
+                async with job.step() as conn:
+                    busy = await queries.api_in_use(conn)
+                if busy:
+                    await job.pause(PAUSE * (time.monotonic() - began))
+            errors.add(chunk, refused)
+    finally:
+        await asyncio.gather(ahead, return_exceptions=True)  # nobody may read a file that is closed
 
 
-def _next(rows: Iterator[Row]) -> list[Row]:
-    return list(islice(rows, commands.CHUNK))
+def _ahead(rows: Iterator[Row]) -> asyncio.Task[list[Row]]:
+    """The next chunk, read while the one before is decided."""
+    return asyncio.create_task(asyncio.to_thread(lambda: list(islice(rows, commands.CHUNK))))
 
 
 async def _decide(job: jobs.Job, keys: str | None, task: Task, plan: Plan, chunk: list[Row]) -> dict[int, str]:
     """Decide a chunk's rows and store what became of them; what is wrong with the refused ones."""
-    async with job.step() as conn:
-        vault = await Vault.load(conn, keys) if keys else None
     if task.mode == "validate":
         async with job.step(keep=False) as conn:
-            decisions = await deciding.decide(conn, task, plan, chunk, vault)
+            decisions = await deciding.decide(conn, task, plan, chunk, keys)
         async with job.step() as conn:
             await commands.keep(conn, task, decisions)
     else:
         async with job.step(task.actor, task.traceparent) as conn:
-            decisions = await deciding.decide(conn, task, plan, chunk, vault)
+            decisions = await deciding.decide(conn, task, plan, chunk, keys)
             await commands.keep(conn, task, decisions)
     return {each.row: spoken(each.errors) for each in decisions if each.errors}
 

@@ -66,9 +66,13 @@ class Decision(NamedTuple):
 
 
 async def decide(
-    conn: Connection, task: Task, plan: Plan, rows: Sequence[Row], vault: Vault | None = None
+    conn: Connection, task: Task, plan: Plan, rows: Sequence[Row], keys: str | None = None
 ) -> list[Decision]:
-    """Decide up to 1,000 rows, in order. In mode `validate` only branches are written: the caller undoes it."""
+    """Decide up to 1,000 rows, in order; `keys` are the vault's.
+
+    In mode `validate` only branches are written: the caller undoes it.
+    """
+    vault = await Vault.load(conn, keys) if keys else None
     drafts = [draft(row, plan.columns, task.places) for row in rows]
     for each in drafts:
         if "unit" not in each.faults:

@@ -12,28 +12,29 @@ from services.chassis.reach import Reach
 from services.members.imports.schemas import FAULTS, ImportOut, RowOut, Verdict, spoken
 
 UNFINISHED = ("received", "checking", "applying")
-_IN = """
-select id from member
-where status <> 'merged' and unit = any($1) and name_folded = who.name
+_WHO = """
+unnest($3::int[], $4::text[], $5::date[], $6::int[], $7::uuid[], $8::date[], $9::bytea[], $10::text[])
+    as who (row, name, born, year, branch, joined, citizen, card)
+"""
+_HER = """
+status <> 'merged' and unit = any($1) and name_folded = who.name
     and not exists (select from import_row as made
-                    where made.member = member.id and made.import = $2 and made.verdict = 'created')
+                    where made.member = member.id and made.import is not distinct from $2 and made.verdict = 'created')
 """
-_SAME = """
-    and name_key(name_folded) = name_key(who.name) and birth_date is not distinct from who.born
-    and branch = who.branch and joined_on = who.joined
-    and (citizen_index = who.citizen) is not false
-"""
-KNOWN = f"""
+"""Members but those made by this import: `=` would let each look-up read an index of the whole import."""
+_SAME = f"""
 select row, found.id
-from unnest($3::int[], $4::text[], $5::date[], $6::int[], $7::uuid[], $8::date[], $9::bytea[], $10::text[])
-    as who (row, name, born, year, branch, joined, citizen, card),
+from (select *, name_key(name) as words from {_WHO} offset 0) as who,
 lateral (
-    {_IN} and citizen_index = who.citizen
-    union all {_IN} and card_number = who.card
-    union all {_IN} {_SAME} and birth_year = who.year
-    union all {_IN} {_SAME} and birth_year is null and who.year is null
-    limit 1
-) as found
+    select id from member
+    where name_key(name_folded) = who.words and birth_date is not distinct from who.born
+      and member.branch = who.branch and joined_on = who.joined and (citizen_index = who.citizen) is not false
+      and {_HER} and birth_year
+"""  # noqa: S608  # own text
+SAME_YEAR, SAME_NO_YEAR = (f"{_SAME} {year} limit 1) as found" for year in ("= who.year", "is null"))
+SAME_NUMBER = f"""
+select row, id from {_WHO} join member on card_number = who.card and {_HER}
+union all select row, id from {_WHO} join member on citizen_index = who.citizen and {_HER}
 """  # noqa: S608  # own text
 
 
@@ -196,10 +197,16 @@ async def known(conn: Connection, reach: Reach, import_id: UUID, persons: Sequen
     By citizen number or card number together with the name, or by name, birth, branch and day of joining unless the
     citizen numbers differ.
     """
-    if not persons:
-        return {}
-    rows = await conn.fetch(KNOWN, list(reach.units), import_id, *map(list, zip(*persons, strict=True)))
-    return {row["row"]: row["id"] for row in rows}
+    found: dict[int, UUID] = {}
+    for query, asked in (
+        (SAME_YEAR, [each for each in persons if each[3] is not None]),
+        (SAME_NO_YEAR, [each for each in persons if each[3] is None]),
+        (SAME_NUMBER, [each for each in persons if each[6] or each[7]]),
+    ):
+        if asked:
+            rows = await conn.fetch(query, list(reach.units), import_id, *map(list, zip(*asked, strict=True)))
+            found |= {row["row"]: row["id"] for row in rows}
+    return found
 
 
 async def refused(conn: Connection, import_id: UUID, first: int, last: int) -> dict[int, str]:
