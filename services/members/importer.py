@@ -20,8 +20,9 @@ from services.members.imports.writing import ErrorFile
 
 NICE = 10
 """How far the process stands back from others on its cores."""
-PAUSE = 2.0
-"""While the API is in use: of the time a chunk took, so that its cores are the API's two thirds of the time."""
+PAUSE, GLANCE = 2.0, 0.05
+"""While the API is in use: of the time a chunk took, so that its cores are the API's two thirds of the time; and how
+often, in seconds, to see whether it still is."""
 
 
 async def run(settings: Settings) -> None:
@@ -91,13 +92,20 @@ async def _take_rows(job: jobs.Job, keys: str | None, task: Task, sheet: Sheet, 
             else:
                 began = time.monotonic()
                 refused = await _decide(job, keys, task, plan, chunk)
-                async with job.step() as conn:
-                    busy = await queries.api_in_use(conn)
-                if busy:
-                    await job.pause(PAUSE * (time.monotonic() - began))
+                await _give_way(job, PAUSE * (time.monotonic() - began))
             errors.add(chunk, refused)
     finally:
         await asyncio.gather(ahead, return_exceptions=True)  # nobody may read a file that is closed
+
+
+async def _give_way(job: jobs.Job, seconds: float) -> None:
+    """Wait while the API is in use, so long at most."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not job.stopping:
+        async with job.step() as conn:
+            if not await queries.api_in_use(conn):
+                return
+        await job.pause(GLANCE)
 
 
 def _ahead(rows: Iterator[Row]) -> asyncio.Task[list[Row]]:

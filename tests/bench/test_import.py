@@ -51,6 +51,7 @@ def xlsx(path: Path, found: list[list[Any]]) -> bytes:
 
 
 @pytest.mark.bench
+@pytest.mark.timeout(900)
 async def test_import(folder: Path) -> None:
     """At least 3,000 rows a second; memory does not grow with the file.
 

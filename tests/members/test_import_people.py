@@ -17,7 +17,7 @@ from tests.conftest import Api
 from tests.issuer import Issuer
 from tests.members.files import HEADINGS, as_csv, as_xlsx, person
 from tests.members.importing import at_work, counts, ended, imported, rows
-from tests.members.test_people import NUMBER, OLD, PHONE, found, ready
+from tests.members.test_people import NUMBER, OLD, PHONE, found
 
 MORE = ("Số CCCD", "Điện thoại", "Số thẻ", "Tổ")
 OTHER = "022180000124"
@@ -26,7 +26,7 @@ OTHER = "022180000124"
 @pytest.fixture
 async def members(api: Api, url: str) -> httpx.AsyncClient:
     """A provincial caller of a members service that has a key."""
-    return await ready(await api("members", url, personal_key=OLD))
+    return await api("members", url, personal_key=OLD)
 
 
 @pytest.fixture(autouse=True)
