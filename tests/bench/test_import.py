@@ -14,10 +14,12 @@ from contracts import units
 from deploy.dev.supervisor import Stack
 from services.chassis.sheets.sheet import CSV_TYPE, XLSX_TYPE
 from tests.bench import load
+from tests.builders import joining
 from tests.members.files import HEADINGS, as_csv, person
 
 ROWS, FEW, BROKEN = 120_000, 12_000, 100
 POSTS, SECONDS = 50, 15
+FAIR, SLOW = 10, 30
 COMMUNES = [unit.code for unit in units.children("22")]
 
 
@@ -49,8 +51,12 @@ def xlsx(path: Path, found: list[list[Any]]) -> bytes:
 
 
 @pytest.mark.bench
+@pytest.mark.timeout(900)
 async def test_import(folder: Path) -> None:
-    """At least 3,000 rows a second; memory does not grow with the file; POSTs meanwhile within twice their time."""
+    """At least 3,000 rows a second; memory does not grow with the file.
+
+    POSTs beside an import: p95 within twice that of POSTs alone in the same run (or FAIR ms), p99 within SLOW ms.
+    """
     files = [("csv", as_csv(rows(0, FEW)), FEW), ("csv", as_csv(rows(ROWS, ROWS)), ROWS)]
     files += [("xlsx", xlsx(folder / "bench.xlsx", rows(3 * ROWS, ROWS)), ROWS)]
     stack = Stack(folder / "import", settings={"RATE_PER_SECOND": "0", "LOG_LEVEL": "WARNING"}, say=lambda _: None)
@@ -62,6 +68,7 @@ async def test_import(folder: Path) -> None:
         async with httpx.AsyncClient(base_url=stack.addresses["members"], headers=headers, timeout=60) as members:
             branch = await _branch(members)
             found = [await _import(stack, members, *each) for each in files]
+            await _drained(stack, members, headers, branch)
             quiet = await _posts(stack, headers, branch)
             content = as_csv(rows(5 * ROWS, ROWS))
             sent = await members.post(
@@ -75,8 +82,11 @@ async def test_import(folder: Path) -> None:
         print(f"POST, {name}: p50 {result.p50:.1f} p95 {result.p95:.1f} p99 {result.p99:.1f} ms {result.statuses}")
     print(f"meanwhile {meanwhile['rows_done'] / SECONDS:.0f} rows/s ({meanwhile['state']})")
     assert all(each.rate >= 3_000 for each in found[1:])
-    assert found[1].memory - found[0].memory < 32
-    assert meanwhile["rows_done"] > 0
+    assert all(each.memory - found[0].memory < 32 for each in found[1:])
+    assert meanwhile["state"] == "applying", "it ended before the POSTs did"
+    assert busy.statuses.keys() == {"200", "201"}
+    assert busy.p95 <= max(2 * quiet.p95, FAIR)
+    assert busy.p99 <= SLOW
 
 
 async def _branch(members: httpx.AsyncClient) -> str:
@@ -98,17 +108,27 @@ async def _import(stack: Stack, members: httpx.AsyncClient, kind: str, content: 
     path = f"/v1/imports/{answer.raise_for_status().json()['id']}"
     while (body := (await members.get(path)).json())["state"] in ("received", "applying"):
         largest = max(largest, process.memory_info().rss)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)
     assert (body["state"], body["created"], body["refused"]) == ("done", number - number // BROKEN, number // BROKEN)
     found = Figures(number / (time.perf_counter() - began), largest / (1 << 20))
     print(f"{number} rows, {len(content) >> 10} KiB of {kind}: {found.rate:.0f}/s, {found.memory:.0f} MiB")
     return found
 
 
+async def _drained(stack: Stack, members: httpx.AsyncClient, headers: dict[str, str], branch: str) -> None:
+    """Until the figures hold all that was imported: what follows is measured without its after-effects."""
+    answer = await members.post(
+        "/v1/members", json={"branch": branch, "name": "Hội viên Mẫu", "joined_on": "2021-05-10"}
+    )
+    wait = {**headers, "wait-for": answer.headers["journal-position"]}
+    async with httpx.AsyncClient(base_url=stack.addresses["reporting"], headers=wait, timeout=60) as reporting:
+        while (await reporting.get("/v1/freshness")).status_code == 503:
+            pass
+
+
 async def _posts(stack: Stack, headers: dict[str, str], branch: str) -> load.Result:
     """POST /v1/members at a steady rate, each after a small read; latencies are the POSTs'."""
     port = stack.ports["members"]
-    body = {"branch": branch, "name": "Hội viên Mẫu", "birth_year": 1980, "joined_on": "2021-05-10"}
     return await load.pace(
         port,
         [load.request("GET", f"/v1/units/{COMMUNES[0]}", headers)],
@@ -116,5 +136,5 @@ async def _posts(stack: Stack, headers: dict[str, str], branch: str) -> load.Res
         seconds=SECONDS,
         every=1,
         follow_port=port,
-        follow=load.request("POST", "/v1/members", headers, body),
+        follow=load.request("POST", "/v1/members", headers, joining({"id": branch})),
     )

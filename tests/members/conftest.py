@@ -1,6 +1,5 @@
 """The members service on a database of its own, with an importer beside it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -8,10 +7,9 @@ import asyncpg
 import httpx
 import pytest
 
-from services.chassis.settings import Settings
 from services.chassis.worker import Worker
-from services.members.importer import importing
 from tests.conftest import Api, Database
+from tests.members.importing import at_work
 
 Sql = Callable[..., Awaitable[list[asyncpg.Record]]]
 
@@ -46,8 +44,5 @@ def sql(url: str) -> Sql:
 @pytest.fixture
 async def importer(url: str) -> AsyncIterator[Worker]:
     """An importer at work."""
-    process = Worker()
-    task = asyncio.create_task(importing(process, Settings(database_url=url)))
-    yield process
-    process.stopping.set()
-    await task
+    async with at_work(url) as process:
+        yield process

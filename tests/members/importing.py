@@ -1,13 +1,28 @@
 """Sends files and waits for what becomes of them."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 
+from services.chassis.settings import Settings
 from services.chassis.sheets.sheet import CSV_TYPE, XLSX_TYPE
+from services.chassis.worker import Worker
+from services.members.importer import importing
 
 ENDED = ("done", "refused", "failed")
+
+
+@asynccontextmanager
+async def at_work(url: str, **settings: Any) -> AsyncIterator[Worker]:
+    """An importer on a database."""
+    process = Worker()
+    task = asyncio.create_task(importing(process, Settings(database_url=url, **settings)))
+    yield process
+    process.stopping.set()
+    await task
 
 
 async def send(members: httpx.AsyncClient, content: bytes, **query: Any) -> dict[str, Any]:

@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from io import BytesIO
 from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
+from openpyxl import load_workbook
 
 from deploy.dev.process import free_port
 from tests.builders import MONG_DUONG, branch
-from tests.members.files import as_csv, as_xlsx, people
+from tests.members.files import Rows, as_csv, as_xlsx, people
 from tests.members.importing import counts, ended, rows, send
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +25,19 @@ Start = Callable[[], subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-async def start(url: str) -> AsyncIterator[Start]:
+def copies(tmp_path: Path) -> Path:
+    """The importers' folder of temporary files."""
+    return tmp_path
+
+
+@pytest.fixture
+async def start(url: str, copies: Path) -> AsyncIterator[Start]:
     """Starts importer processes; those that are left end with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def importer() -> subprocess.Popen[bytes]:
         own = {"DANVAN_DATABASE_URL": url, "DANVAN_OPS_PORT": str(free_port()), "DANVAN_LOG_LEVEL": "WARNING"}
+        own["TMPDIR"] = str(copies)
         command = [sys.executable, "-m", "services.members.main", "importer"]
         started.append(subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}))
         return started[-1]
@@ -112,19 +121,35 @@ async def test_the_same_file_twice_at_once(members: httpx.AsyncClient, url: str,
     assert first == second
 
 
-async def test_the_error_file_is_whole_after_a_kill(members: httpx.AsyncClient, start: Start) -> None:
-    """Rows refused before the kill are in the error file as well as those after."""
+@pytest.mark.parametrize("write", [as_csv, as_xlsx])
+async def test_the_error_file_is_whole_after_a_kill(
+    members: httpx.AsyncClient, start: Start, copies: Path, write: Callable[[Rows], bytes]
+) -> None:
+    """Rows refused before the kill are in the error file as well as those after; no copy of a file is left on disk."""
     await branch(members)
     table = people(*range(ROWS))
     for row in table[1::500]:
         row[2] = "không rõ"
-    sent = await send(members, as_csv(table), unit=MONG_DUONG)
+    sent = await send(members, write(table), unit=MONG_DUONG)
     process = start()
     await reached(members, sent["id"], 2_000)
+    assert held(process), "the copies are on disk"
     process.kill()
     process.wait()
+    assert os.listdir(copies) == []
     start()
     done = await ended(members, sent["id"])
     assert counts(done) == (ROWS - ROWS // 500, 0, 0, ROWS // 500)
-    written = (await members.get(f"/v1/imports/{sent['id']}/errors")).text.splitlines()
-    assert [line.split(",")[0] for line in written[1:]] == [str(n) for n in range(0, ROWS, 500)]
+    answer = await members.get(f"/v1/imports/{sent['id']}/errors")
+    if write is as_csv:
+        numbers = [line.split(",")[0] for line in answer.text.splitlines()]
+    else:
+        sheet = load_workbook(BytesIO(answer.content)).worksheets[0]
+        numbers = [str(row[0]) for row in sheet.iter_rows(values_only=True)]
+    assert numbers[1:] == [str(n) for n in range(0, ROWS, 500)]
+
+
+def held(process: subprocess.Popen[bytes]) -> list[str]:
+    """Files without a name that a process holds open."""
+    links = [os.readlink(each) for each in Path(f"/proc/{process.pid}/fd").iterdir()]
+    return [link for link in links if link.endswith(" (deleted)")]

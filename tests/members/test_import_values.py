@@ -62,7 +62,7 @@ def test_every_ethnic_group_by_code_and_name() -> None:
 
 def test_every_commune_by_code_name_and_old_name() -> None:
     """Each commune of the province by what it is called; an old name that went to several asks for the code."""
-    places = values.Units(units.subtree("22"))
+    places = values.Units(units.subtree("22"), {})
     for unit in units.children("22"):
         assert places.find(unit.code) == places.find(str(int(unit.code))) == places.find(unit.name.upper()) == unit.code
     assert places.find("Xã Nam Sơn") == "06970"
@@ -71,7 +71,7 @@ def test_every_commune_by_code_name_and_old_name() -> None:
         places.find("Phường Hà Khẩu")
     with pytest.raises(values.Wrong, match="No such commune"):
         places.find("00004")
-    assert values.Units(units.subtree("06970")).only == "06970"
+    assert values.Units(units.subtree("06970"), {}).only == "06970"
 
 
 @pytest.mark.parametrize(("written", "means"), [("x", True), ("Có", True), ("1", True), ("Không", False), ("0", False)])

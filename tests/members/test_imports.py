@@ -15,6 +15,7 @@ from tests.conftest import Api
 from tests.issuer import Issuer
 from tests.members.files import HEADINGS, as_csv, as_xlsx, people, person
 from tests.members.importing import counts, ended, imported, rows, send
+from tests.members.planning import HA_KHAU, VIET_HUNG, applied, goes, step
 
 pytestmark = pytest.mark.usefixtures("importer")
 
@@ -164,6 +165,25 @@ async def test_communes_of_today_and_before(members: httpx.AsyncClient, issuer: 
     assert (done["unit"], counts(done)) == (BA_CHE, (1, 0, 4, 4))
     theirs = (await members.get("/v1/imports", headers=local)).json()["items"]
     assert [each["id"] for each in theirs] == [done["id"]]
+
+
+async def test_old_communes_go_where_applied_plans_took_them(members: httpx.AsyncClient) -> None:
+    """A ward the lineage divides asks for the code, until a plan says where it went; by code, key and name."""
+    await branch(members, VIET_HUNG)
+    await branch(members, HA_KHAU)
+    headings = [*HEADINGS, "Xã/phường"]
+    written = ["06655", 6655, HA_KHAU, "Phường Hà Khẩu", "hà khẩu"]
+    content = as_xlsx([headings, *([*person(n), where] for n, where in enumerate(written))])
+    before = await imported(members, content, mode="validate")
+    assert counts(before) == (0, 0, 0, 5)
+    faults = [each["errors"][0] for each in await rows(members, before["id"])]
+    assert {(each["pointer"], each["code"]) for each in faults} == {("/unit", "ambiguous")}
+    plan = await applied(members, goes(HA_KHAU, VIET_HUNG))
+    names = {each["name"] for each in (await members.get("/v1/branches", params={"unit": VIET_HUNG})).json()["items"]}
+    assert "Khu 1" in names
+    assert counts(await imported(members, content, mode="validate")) == (0, 5, 0, 0)
+    await step(members, plan, "reversal")
+    assert counts(await imported(members, content, mode="validate")) == (0, 0, 0, 5)
 
 
 async def test_a_mapping_is_remembered_per_caller(members: httpx.AsyncClient, issuer: Issuer) -> None:

@@ -13,7 +13,8 @@ from services.members.populations.schemas import PopulationOut
 from services.members.reorganisations.schemas import Mapping, PlanIn
 from services.members.reorganisations.women import carried
 from services.members.timeline import at
-from services.reporting.contributions.rules import Place, contributions, inherited
+from services.reporting.contributions.cells import Place
+from services.reporting.contributions.rules import contributions, inherited
 
 OLD = ("06688@2025-06-30", "06697@2025-06-30", "06655@2025-06-30")
 NEW = ("06688", "06661", "06706")

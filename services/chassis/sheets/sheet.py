@@ -4,7 +4,8 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import ClassVar, Literal, NamedTuple
+from pathlib import Path
+from typing import IO, ClassVar, Literal, NamedTuple
 
 from services.chassis.errors import Fault, Text
 
@@ -50,6 +51,11 @@ class Sheet(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of the file."""
+
+
+def path_of(file: IO[bytes]) -> Path:
+    """Opens a file that has no name any more, from its beginning (Linux)."""
+    return Path(f"/proc/self/fd/{file.fileno()}")
 
 
 def number_rows(rows: Iterable[Sequence[Cell]]) -> Iterator[Row]:

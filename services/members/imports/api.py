@@ -91,11 +91,12 @@ async def list_import_rows(
     conn: Reading,
     caller: Importer,
     verdict: Verdict | None = None,
+    doubtful: Annotated[bool, Query(description="Rows with warnings alone")] = False,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[RowOut]:
     """What became of each row, in the order of the file; messages in the language the file was sent in."""
-    return await queries.verdicts(conn, caller.reach, import_id, verdict, limit, cursor)
+    return await queries.verdicts(conn, caller.reach, import_id, verdict, doubtful, limit, cursor)
 
 
 @router.get("/{import_id}/errors", response_class=Response, responses=FILES)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
+from contracts import units
 from services.chassis import journal
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Fault, Text, UnsupportedMediaType, invalid
@@ -16,12 +17,13 @@ from services.members.imports import queries
 from services.members.imports.deciding import Decision, Task
 from services.members.imports.mapping import Plan, key
 from services.members.imports.schemas import FieldName, ImportOut, Mode
+from services.members.reorganisations import queries as reorganisations
 
 MAPPING: TypeAdapter[dict[str, FieldName | None]] = TypeAdapter(dict[str, FieldName | None])
 CHUNK = 1_000
 PART = 1 << 18
 ATTEMPTS = 5
-ROW_COLUMNS = ("import", "row", "verdict", "member", "key", "errors")
+ROW_COLUMNS = ("import", "row", "verdict", "member", "key", "citizen", "errors", "warnings")
 FAILED = Fault(
     "",
     "unexpected",
@@ -146,7 +148,8 @@ async def begin(conn: Connection, import_id: UUID) -> Task | None:
         await end(conn, import_id, "failed", FAILED)
         return None
     own = await queries.headings(conn, row["actor"])
-    return Task(own=own, **{name: row[name] for name in Task.__dataclass_fields__ if name in row.keys()})  # noqa: SIM118
+    went = await reorganisations.went(conn, units.province_of(row["unit"]))
+    return Task(own=own, went=went, **{name: row[name] for name in Task.__dataclass_fields__ if name in row.keys()})  # noqa: SIM118
 
 
 async def plan(conn: Connection, task: Task, sheet: Sheet, found: Plan) -> None:
@@ -186,8 +189,8 @@ async def keep(conn: Connection, task: Task, decisions: Sequence[Decision]) -> N
 
 
 def _record(import_id: UUID, each: Decision) -> tuple[Any, ...]:
-    errors = json.dumps([error.model_dump() for error in each.errors], ensure_ascii=False) if each.errors else None
-    return (import_id, each.row, each.verdict, each.member, each.key, errors)
+    told = [json.dumps([one.model_dump() for one in some], ensure_ascii=False) if some else None for some in each[-2:]]
+    return (import_id, *each[:-2], *told)
 
 
 async def end(conn: Connection, import_id: UUID, state: str, fault: Fault | None = None) -> None:
@@ -213,7 +216,7 @@ async def forget_member(conn: Connection, member_id: UUID) -> bool:
     rows = await conn.fetch(
         """
         with hers as (delete from import_key where member = $1 returning key)
-        update import_row set key = null, errors = null
+        update import_row set key = null, citizen = null, errors = null, warnings = null
         from import
         where import.id = import and (member = $1 or key in (select key from hers))
         returning import.id, finished_at

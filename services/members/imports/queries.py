@@ -2,14 +2,41 @@
 
 import json
 from collections.abc import Sequence, Set
+from typing import Any
 from uuid import UUID
 
 from services.chassis.db import Connection, Row
 from services.chassis.errors import FaultOut, NotFound, Text
 from services.chassis.paging import Page, after, page_of
+from services.chassis.reach import Reach
 from services.members.imports.schemas import FAULTS, ImportOut, RowOut, Verdict, spoken
 
 UNFINISHED = ("received", "checking", "applying")
+_WHO = """
+unnest($3::int[], $4::text[], $5::date[], $6::int[], $7::uuid[], $8::date[], $9::bytea[], $10::text[])
+    as who (row, name, born, year, branch, joined, citizen, card)
+"""
+_HER = """
+status <> 'merged' and (unit = any($1)) is true and name_folded = who.name
+    and not exists (select from import_row as made
+                    where made.member = member.id and made.import is not distinct from $2 and made.verdict = 'created')
+"""
+"""Members but those made by this import. Where no plain `=` stands no index is meant: of tables without statistics, as
+they are when a first file comes, the planner would take those of units, branches or the whole import."""
+_SAME = f"""
+select row, found.id
+from (select *, name_key(name) as words from {_WHO} offset 0) as who,
+lateral (
+    select id from member
+    where name_key(name_folded) = who.words and birth_date is not distinct from who.born
+      and member.branch is not distinct from who.branch and joined_on = who.joined
+      and (citizen_index = who.citizen) is not false and {_HER} and birth_year
+"""  # noqa: S608  # own text
+SAME_YEAR, SAME_NO_YEAR = (f"{_SAME} {year} limit 1) as found" for year in ("= who.year", "is null"))
+SAME_CARD, SAME_CITIZEN = (
+    f"select row, found.id from {_WHO}, lateral (select id from member where {same} and {_HER} limit 1) as found"  # noqa: S608  # own text
+    for same in ("card_number = who.card", "citizen_index = who.citizen")
+)
 
 
 def out(row: Row, language: str) -> ImportOut:
@@ -51,24 +78,33 @@ async def find(conn: Connection, reach: Set[str], limit: int, cursor: str | None
 
 
 async def verdicts(
-    conn: Connection, reach: Set[str], import_id: UUID, verdict: Verdict | None, limit: int, cursor: str | None
+    conn: Connection,
+    reach: Set[str],
+    import_id: UUID,
+    verdict: Verdict | None,
+    doubtful: bool,
+    limit: int,
+    cursor: str | None,
 ) -> Page[RowOut]:
-    """Rows of an import and what became of them, in the order of the file."""
+    """Rows of an import and what became of them, in the order of the file; those with warnings alone if `doubtful`."""
     await row_of(conn, reach, import_id)
     start = after(cursor, int)
     rows = await conn.fetch(
         """
-        select row, verdict, member, errors from import_row
-        where import = $1 and row > $2 and ($3::text is null or verdict = $3)
+        select row, verdict, member, coalesce(errors, '[]') as errors, coalesce(warnings, '[]') as warnings
+        from import_row
+        where import = $1 and row > $2 and ($3::text is null or verdict = $3) and (warnings is not null or not $5)
         order by row limit $4
         """,
         import_id,
         *(start or (0,)),
         verdict,
         limit + 1,
+        doubtful,
     )
     page, following = page_of(rows, limit, lambda row: (row["row"],))
-    items = [RowOut.model_validate({**dict(row), "errors": json.loads(row["errors"] or "[]")}) for row in page]
+    told = ("errors", "warnings")
+    items = [RowOut.model_validate({**dict(row), **{name: json.loads(row[name]) for name in told}}) for row in page]
     return Page(items=items, next_cursor=following)
 
 
@@ -108,9 +144,17 @@ async def headings(conn: Connection, actor: str) -> dict[str, str | None]:
 
 
 async def open_branches(conn: Connection, communes: Sequence[str]) -> list[Row]:
-    """Open branches of these communes: id, unit, name, name_folded."""
+    """Open branches of these communes: id, place (the commune), name, name_folded."""
     return await conn.fetch(
-        "select id, unit, name, name_folded from branch where unit = any($1) and closed_on is null", communes
+        "select id, unit as place, name, name_folded from branch where unit = any($1) and closed_on is null", communes
+    )
+
+
+async def open_groups(conn: Connection, branches: Sequence[UUID]) -> list[Row]:
+    """Open groups of these branches: id, place (the branch), name, name_folded."""
+    return await conn.fetch(
+        "select id, branch as place, name, name_folded from member_group where branch = any($1) and closed_on is null",
+        branches,
     )
 
 
@@ -133,9 +177,40 @@ async def members_of(conn: Connection, keys: Sequence[bytes]) -> dict[bytes, UUI
 
 
 async def rows_before(conn: Connection, import_id: UUID, keys: Sequence[bytes]) -> dict[bytes, int]:
-    """Rows of this import decided already that have these keys."""
-    rows = await conn.fetch("select key, row from import_row where import = $1 and key = any($2)", import_id, keys)
+    """The first rows of this import decided already that have these keys."""
+    rows = await conn.fetch(
+        "select key, row from import_row where import = $1 and key = any($2) order by row desc", import_id, keys
+    )
     return {row["key"]: row["row"] for row in rows}
+
+
+async def holders(conn: Connection, import_id: UUID, citizens: Sequence[bytes]) -> dict[bytes, int]:
+    """Rows of this import, new and not refused, that have these citizen numbers."""
+    if not citizens:
+        return {}
+    rows = await conn.fetch(
+        "select citizen, row from import_row where import = $1 and citizen = any($2)", import_id, citizens
+    )
+    return {row["citizen"]: row["row"] for row in rows}
+
+
+async def known(conn: Connection, reach: Reach, import_id: UUID, persons: Sequence[tuple[Any, ...]]) -> dict[int, UUID]:
+    """Who of these persons is a member inside `reach` already, however enrolled, but by this import; by row.
+
+    By citizen number or card number together with the name, or by name, birth, branch and day of joining unless the
+    citizen numbers differ.
+    """
+    found: dict[int, UUID] = {}
+    for query, asked in (
+        (SAME_YEAR, [each for each in persons if each[3] is not None]),
+        (SAME_NO_YEAR, [each for each in persons if each[3] is None]),
+        (SAME_CARD, [each for each in persons if each[7]]),
+        (SAME_CITIZEN, [each for each in persons if each[6]]),
+    ):
+        if asked:
+            rows = await conn.fetch(query, list(reach.units), import_id, *map(list, zip(*asked, strict=True)))
+            found |= {row["row"]: row["id"] for row in rows}
+    return found
 
 
 async def refused(conn: Connection, import_id: UUID, first: int, last: int) -> dict[int, str]:
@@ -164,12 +239,12 @@ async def is_open(conn: Connection, reach: Set[str], branch_id: UUID) -> bool:
 
 
 async def api_in_use(conn: Connection) -> bool:
-    """Whether the API asked the database anything in the last fifth of a second."""
+    """Whether the API asked the database anything in the last tenth of a second."""
     return bool(
         await conn.fetchval(
             """
             select exists (select from pg_stat_activity
-                           where application_name = 'members-api' and state_change > now() - interval '200 ms')
+                           where application_name = 'members-api' and state_change > now() - interval '100 ms')
             """
         )
     )

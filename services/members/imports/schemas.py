@@ -17,9 +17,13 @@ FieldName = Literal[
     "name",
     "birth_date",
     "birth_year",
+    "citizen_number",
+    "phone",
+    "card_number",
     "ethnicity",
     "unit",
     "branch",
+    "group",
     "household",
     "joined_on",
     "kind",
@@ -55,7 +59,7 @@ class ImportOut(BaseModel):
     rows_done: int
     created: int
     valid: int
-    unchanged: int = Field(description="Rows imported before")
+    unchanged: int = Field(description="Rows of members who are in already")
     refused: int
     faults: list[FaultOut] = Field(description="Why the whole file was refused")
     recorded_at: datetime
@@ -63,7 +67,7 @@ class ImportOut(BaseModel):
 
 
 class RowFaultOut(FaultOut):
-    """What is wrong with a row; `column` is the heading in the file, if there is one."""
+    """What is wrong with a row, or doubtful; `column` is the heading in the file, if there is one."""
 
     column: str | None = None
 
@@ -83,3 +87,4 @@ class RowOut(BaseModel):
     verdict: Verdict
     member: UUID | None
     errors: list[RowFaultOut]
+    warnings: list[RowFaultOut] = Field(description="What was recorded although it looks doubtful")

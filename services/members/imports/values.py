@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from difflib import get_close_matches
@@ -55,7 +55,12 @@ class Draft:
     faults: dict[str, Mistake] = field(default_factory=dict)
     unit: str | None = None
     branch: str = ""
+    group: str = ""
     household: str = ""
+    citizen: bytes | None = None
+    """What finds the citizen number."""
+    key: bytes | None = None
+    """What makes her the same person as another row's."""
 
     def wrong(self, name: str, code: str, vi: str, en: str) -> None:
         """Note a fault. The field then holds what no rule accepts, so the row cannot be enrolled."""
@@ -64,7 +69,7 @@ class Draft:
 
 
 def draft(row: Row, columns: Sequence[ColumnOut], places: "Units") -> Draft:
-    """Read a row. Branch and household remain as written: only the database knows them."""
+    """Read a row. Branch, group and household remain as written: only the database knows them."""
     made = Draft(row.number)
     for column, cell in zip(columns, row.cells, strict=False):
         name = column.field
@@ -85,10 +90,8 @@ def _read(made: Draft, name: str, cell: Cell, places: "Units") -> None:
         return
     if name == "unit":
         made.unit = places.find(written)
-    elif name == "branch":
-        made.branch = written
-    elif name == "household":
-        made.household = written
+    elif name in ("branch", "group", "household"):
+        setattr(made, name, written)
     elif name == "birth_date":
         _born(made, day(written))
     else:
@@ -185,9 +188,23 @@ def kind(written: str) -> str:
     raise Wrong("kind", "Viết Hội viên hoặc Danh dự", "Write ordinary or honorary")
 
 
+def citizen_number(written: str) -> str:
+    """Digits alone. Of 10 or 11 a spreadsheet dropped the zeros in front: no code of a province is 000."""
+    digits = re.sub(r"[\s.'-]", "", written)
+    return digits.zfill(12) if re.fullmatch(r"[0-9]{10,11}", digits) else digits
+
+
+def phone(written: str) -> str:
+    """As written, with the zero in front that a spreadsheet dropped."""
+    return f"0{written}" if re.fullmatch(r"[1-9][0-9]{8,9}", written) else written
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "name": str,
     "birth_year": year,
+    "citizen_number": citizen_number,
+    "phone": phone,
+    "card_number": str,
     "ethnicity": ethnicity,
     "joined_on": joined,
     "kind": kind,
@@ -217,9 +234,12 @@ def unknown(vi: str, en: str, near: Sequence[str]) -> tuple[str, str, str]:
 
 
 class Units:
-    """The communes a caller reaches, by code and name, of today and of before 2025-07-01."""
+    """The communes a caller reaches, by code and name, of today and of before 2025-07-01.
 
-    def __init__(self, reach: frozenset[str]) -> None:
+    `went`: where units of before went by plans that are applied, by key; of others the lineage tells it.
+    """
+
+    def __init__(self, reach: frozenset[str], went: Mapping[str, Collection[str]]) -> None:
         self.communes = {code: unit for code, unit in units.current().items() if code in reach and unit.parent}
         self.only = next(iter(self.communes)) if len(self.communes) == 1 else None
         self.names: dict[str, set[str]] = defaultdict(set)
@@ -227,7 +247,11 @@ class Units:
         for code, unit in self.communes.items():
             self._call(self.names, unit.name, code)
             for pair in units.predecessors(code):
-                self._call(self.old, pair.legacy.name, code)
+                if pair.legacy.key not in went:
+                    self._call_old(pair.legacy, code)
+        for key, codes in went.items():
+            for code in self.communes.keys() & codes:
+                self._call_old(units.known()[key], code)
         self.known: dict[str, str | Wrong] = {}
 
     def _call(self, names: dict[str, set[str]], name: str, code: str) -> None:
@@ -235,8 +259,12 @@ class Units:
         for each in {folded, _KIND_OF_UNIT.sub("", folded)} - {""}:
             names[each].add(code)
 
+    def _call_old(self, unit: units.Unit, code: str) -> None:
+        for name in (unit.name, unit.code, unit.key):
+            self._call(self.old, name, code)
+
     def find(self, written: str) -> str:
-        """The code of a commune given by code or name, aliases and old ones included. Raises Wrong."""
+        """The code of a commune given by code, key or name, aliases and old ones included. Raises Wrong."""
         found = self.known.get(written)
         if found is None:
             try:
@@ -250,11 +278,11 @@ class Units:
         return found
 
     def _find(self, written: str) -> str:
+        found: Set[str]
         if written.isascii() and written.isdigit():
             code = written.zfill(5)
             unit = units.find(code)
-            found = {unit.code} if unit else {pair.successor.code for pair in units.successors(code)}
-            found &= self.communes.keys()
+            found = {unit.code} & self.communes.keys() if unit else self.old.get(code, set())
         else:
             folded = fold(written)
             bare = _KIND_OF_UNIT.sub("", folded)

@@ -2,19 +2,21 @@
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import date, datetime
-from io import BytesIO, StringIO
+from io import StringIO, TextIOWrapper
 from itertools import islice
-from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.worksheet._writer import WorksheetWriter
 
 from contracts import ethnicities, units
 from services.chassis.sheets.csv_sheet import CsvSheet
-from services.chassis.sheets.sheet import Cell, Row, Sheet
+from services.chassis.sheets.sheet import Cell, Row, Sheet, path_of
 from services.members.imports.mapping import ERROR, HEADINGS, Plan, key
 from services.members.imports.schemas import Format
 
@@ -24,8 +26,12 @@ EXAMPLE = {
     "name": "Hội viên Mẫu 1",
     "birth_date": "08/03/1980",
     "birth_year": "",
+    "citizen_number": "",
+    "phone": "",
+    "card_number": "",
     "ethnicity": "Kinh",
     "branch": "Chi hội Mẫu",
+    "group": "",
     "household": "",
     "joined_on": "20/10/2021",
     "kind": "Hội viên",
@@ -36,6 +42,8 @@ ALLOWED = (
     ("Loại hội viên", "Hội viên; Danh dự"),
     ("Nòng cốt", "x hoặc Có; để trống hoặc Không"),
     ("Chi hội", "Tên chi hội đang hoạt động của xã, phường"),
+    ("Số định danh cá nhân", "12 chữ số; để dạng văn bản để giữ số 0 ở đầu"),
+    ("Tổ phụ nữ", "Tên hoặc mã tổ đang hoạt động của chi hội"),
     ("Hộ", "Mã hộ, hoặc địa chỉ của hộ trong chi hội"),
 )
 ERRORS = {key(name) for name in ERROR.values()}
@@ -44,8 +52,8 @@ ERRORS = {key(name) for name in ERROR.values()}
 class ErrorFile:
     """Refused rows of a sheet in its own format, with what is wrong in a last column (or in the one there is)."""
 
-    def __init__(self, sheet: Sheet, plan: Plan, path: Path, language: str) -> None:
-        self.sheet, self.plan, self.path, self.language = sheet, plan, path, language
+    def __init__(self, sheet: Sheet, plan: Plan, language: str) -> None:
+        self.sheet, self.plan, self.language = sheet, plan, language
         columns = plan.columns
         self.at = next((n for n, column in enumerate(columns) if key(column.heading) in ERRORS), len(columns))
         self.table: _Csv | _Xlsx | None = None
@@ -53,7 +61,7 @@ class ErrorFile:
     def _begun(self) -> "_Csv | _Xlsx":
         """The file with what stands above the refused rows."""
         if self.table is None:
-            self.table = _Csv(self.path, self.sheet.delimiter) if isinstance(self.sheet, CsvSheet) else _Xlsx()
+            self.table = _Csv(self.sheet.delimiter) if isinstance(self.sheet, CsvSheet) else _Xlsx()
             for row in islice(self.sheet.rows(), self.plan.filled_above - 1):
                 self.table.add(row.cells)
             self.table.add(self._said([column.heading for column in self.plan.columns], ERROR[self.language]))
@@ -71,11 +79,8 @@ class ErrorFile:
                 self._begun().add(self._said(row.cells, said))
 
     def written(self) -> IO[bytes] | None:
-        """The file, to be closed; None if no row was refused."""
-        if self.table is None:
-            return None
-        self.table.save(self.path)
-        return self.path.open("rb")
+        """The file, open until `close`; None if no row was refused."""
+        return self.table.written() if self.table else None
 
     def close(self) -> None:
         """Let go of it, written or not."""
@@ -84,36 +89,54 @@ class ErrorFile:
 
 
 class _Csv:
-    def __init__(self, path: Path, delimiter: str) -> None:
-        self.file = path.open("w", encoding="utf-8-sig", newline="")
+    def __init__(self, delimiter: str) -> None:
+        self.file = TextIOWrapper(TemporaryFile(), encoding="utf-8-sig", newline="")  # noqa: SIM115  # until close
         self.writer = csv.writer(self.file, delimiter=delimiter)
 
     def add(self, cells: Sequence[Cell]) -> None:
         self.writer.writerow(["" if cell is None else cell for cell in cells])
 
-    def save(self, _: Path) -> None:
+    def written(self) -> IO[bytes]:
         self.file.flush()
+        self.file.buffer.seek(0)
+        return self.file.buffer
 
     def close(self) -> None:
         self.file.close()
 
 
-class _Xlsx:
-    """Rows wait in a temporary file of openpyxl's, which goes away when it is saved."""
+class _Unnamed(WorksheetWriter):
+    """Rows of a sheet in a file without a name; openpyxl's own outlives a process that is killed."""
 
+    def __init__(self, sheet: Any) -> None:
+        self.file = TemporaryFile()  # noqa: SIM115  # until close
+        super().__init__(sheet, str(path_of(self.file)))
+        self.write_top()
+
+    def cleanup(self) -> None:
+        self.file.close()
+
+
+class _Xlsx:
     def __init__(self, title: str = "Hội viên") -> None:
         self.book = Workbook(write_only=True)
         self.sheet: Any = self.book.create_sheet(title)
+        self.sheet._writer = _Unnamed(self.sheet)
+        self.file = TemporaryFile()  # noqa: SIM115  # until close
 
     def add(self, cells: Sequence[Cell]) -> None:
         self.sheet.append([_cell(self.sheet, cell) for cell in cells])
 
-    def save(self, path: Path | BytesIO) -> None:
-        self.book.save(path)
+    def written(self) -> IO[bytes]:
+        self.book.save(self.file)
+        self.file.seek(0)
+        return self.file
 
     def close(self) -> None:
         if not self.sheet.closed:
-            self.save(BytesIO())
+            self.sheet.close()
+            self.sheet._writer.cleanup()
+        self.file.close()
 
 
 def _cell(sheet: Any, value: Cell) -> Any:
@@ -145,9 +168,8 @@ def template(format_: Format, reach: frozenset[str]) -> bytes:
     allowed: Any = table.book.create_sheet("Giá trị cho phép")
     for line in _allowed(communes):
         allowed.append(line)
-    file = BytesIO()
-    table.save(file)
-    return file.getvalue()
+    with closing(table):
+        return table.written().read()
 
 
 def _allowed(communes: Sequence[units.Unit]) -> Iterator[tuple[str, str]]:

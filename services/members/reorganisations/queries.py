@@ -104,6 +104,20 @@ async def successors(conn: Connection, key: str) -> list[Went]:
     return [Went(row["unit_to"], row["effective_on"]) for row in rows]
 
 
+async def went(conn: Connection, province: str) -> dict[str, list[str]]:
+    """Where the units of before of a province went by its plans that are applied, by key."""
+    rows = await conn.fetch(
+        """
+        select mapping ->> 'from' as unit_from, array_agg(distinct mapping ->> 'to') as units_to
+        from reorganisation, json_array_elements(mappings) as mapping
+        where state = 'applied' and province = $1 and mapping ->> 'from' like '%@%'
+        group by 1
+        """,
+        province,
+    )
+    return {row["unit_from"]: row["units_to"] for row in rows}
+
+
 async def branches(conn: Connection, plan: PlanOut) -> list[Branch]:
     """Branches of the units that go, and the open ones of those they go into."""
     rows = await conn.fetch(
