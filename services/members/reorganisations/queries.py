@@ -105,17 +105,13 @@ async def successors(conn: Connection, key: str) -> list[Went]:
 
 
 async def went(conn: Connection, province: str) -> dict[str, list[str]]:
-    """Where the units of before of a province went by its plans that are applied, by key."""
-    rows = await conn.fetch(
-        """
+    """Where the units of a province went by its plans that are applied, by key."""
+    query = """
         select mapping ->> 'from' as unit_from, array_agg(distinct mapping ->> 'to') as units_to
         from reorganisation, json_array_elements(mappings) as mapping
-        where state = 'applied' and province = $1 and mapping ->> 'from' like '%@%'
-        group by 1
-        """,
-        province,
-    )
-    return {row["unit_from"]: row["units_to"] for row in rows}
+        where state = 'applied' and province = $1 group by 1
+    """
+    return {row["unit_from"]: row["units_to"] for row in await conn.fetch(query, province)}
 
 
 async def branches(conn: Connection, plan: PlanOut) -> list[Branch]:
