@@ -98,14 +98,18 @@ class World:
         for branch, path in news.items():
             await self.tell_branch(branch, path)
 
-    def now(self, spells: list[MemberSpell], there: MemberSpell) -> str:
-        """The unit of today of one spell: of its branch, or of the one she was carried into from it."""
+    def heir(self, spells: list[MemberSpell], there: MemberSpell) -> UUID:
+        """Where one spell counts today: its branch, or the one she was carried into from it."""
         branch = there.branch
         for following in spells[spells.index(there) + 1 :]:
             if following.branch != branch and following.cause != "reorganised":
                 break
             branch = following.branch
-        return self.branches[branch][-1].unit
+        return branch
+
+    def now(self, spells: list[MemberSpell], there: MemberSpell) -> str:
+        """The unit of today of one spell."""
+        return self.branches[self.heir(spells, there)][-1].unit
 
 
 days = st.integers(0, DAYS).map(lambda n: START + timedelta(days=n))

@@ -283,9 +283,9 @@ async def test_a_screen_is_made_once_for_all_who_ask(api: Api, url: str, monkeyp
     reporting._transport.app.state.applied.connected = True  # type: ignore[attr-defined]
     made, board = [], queries.board
 
-    async def counted(*args: Any) -> Board:
+    async def counted(*args: Any, **named: Any) -> Board:
         made.append(args)
-        return await board(*args)
+        return await board(*args, **named)
 
     monkeypatch.setattr(queries, "board", counted)
     answers = await asyncio.gather(*(reporting.get(PATH) for _ in range(20)))

@@ -14,7 +14,7 @@ from services.chassis.entities import Change
 from services.reporting.contributions.cells import Cell, Place
 from services.reporting.contributions.rules import DISTINCT, contributions
 from services.reporting.indicators.catalogue import catalogue
-from services.reporting.maps.commands import remap
+from services.reporting.maps.commands import REDRAWN, remap
 
 CHANNEL = "danvan_applied"
 ALL = "*"
@@ -57,10 +57,12 @@ async def apply(conn: Connection, changes: Sequence[Change]) -> None:
         province = totals[units.province_of(unit), measure, shard]
         for category, value in sums.items():
             province[category] += value
+    for unit in await remap(conn, changes):
+        event = changes[0].event
+        log += [(event.subject, event.version, REDRAWN, unit, None, event.occurredon, event.time, None, "{}", 0)]
     await conn.copy_records_to_table("contribution", records=log, columns=LOG)
     await _add_totals(conn, totals)
     await _add_months(conn, months)
-    await remap(conn, changes)
     await _announce(conn, {row[LOG.index("unit")] for row in log})
 
 

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from contracts import units
 from services.chassis.db import Connection, Row
+from services.reporting.contributions.ages import AGE, age_band
 from services.reporting.contributions.rules import DISTINCT
 from services.reporting.indicators.catalogue import Indicator, catalogue
-from services.reporting.maps.queries import restated
+from services.reporting.maps.queries import gone, restated
 
 PROVINCE_DIGITS = 2
-AGE = "age_band"
 
 
 class Period(NamedTuple):
@@ -208,9 +208,10 @@ def _communes(scopes: Sequence[str]) -> dict[str, list[str]]:
 
 
 async def branch_sums(
-    conn: Connection, unit: str, measures: Sequence[str], period: Period
+    conn: Connection, unit: str, measures: Sequence[str], period: Period, *, now: bool = False
 ) -> dict[UUID, dict[str, int]]:
-    """Sums per branch of a commune, from the log."""
+    """Sums per branch of a commune, from the log; with `now`, of the branches that are there on today's map."""
+    stocks, flows = _by_kind(measures)
     rows = await conn.fetch(
         """
         select branch, measure, sum(value) as value from (
@@ -221,12 +222,19 @@ async def branch_sums(
         ) as parts where branch is not null group by branch, measure
         """,
         unit,
-        *_by_kind(measures),
+        stocks,
+        flows,
         *period,
     )
-    found: dict[UUID, dict[str, int]] = defaultdict(dict)
+    found: dict[UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for row in rows:
-        found[row["branch"]][row["measure"]] = int(row["value"])
+        found[row["branch"]][row["measure"]] += int(row["value"])
+    if now:
+        for _, measure, branch, value in await restated(conn, [unit], stocks, flows, *period, by="branch"):
+            if branch:
+                found[UUID(branch)][measure] += value
+        for away in await gone(conn, unit):
+            found.pop(away, None)
     return found
 
 
@@ -255,7 +263,7 @@ async def breakdown(
         logged = await _logged(conn, [scope], stocks, flows, period, dimension=stored, known_at=known_at)
         rows = [(category, value) for _, _, category, value in logged]
     if now:
-        restating = await restated(conn, [scope], stocks, flows, *period, dimension=stored, known_at=known_at)
+        restating = await restated(conn, [scope], stocks, flows, *period, by=stored, known_at=known_at)
         rows += [(category, value) for _, _, category, value in restating]
     found: dict[str, int] = defaultdict(int)
     for category, value in rows:
@@ -282,7 +290,9 @@ async def _stock_by(conn: Connection, scope: str, measure: str, dimension: str, 
     )
 
 
-async def monthly(conn: Connection, scope: str, measures: Sequence[str], period: Period) -> dict[str, dict[date, int]]:
+async def monthly(
+    conn: Connection, scope: str, measures: Sequence[str], period: Period, *, now: bool = False
+) -> dict[str, dict[date, int]]:
     """Growth of each measure in a commune or province by month (its first day) inside the period."""
     first, after = _whole_months(period)
     province = len(scope) == PROVINCE_DIGITS
@@ -305,19 +315,10 @@ async def monthly(conn: Connection, scope: str, measures: Sequence[str], period:
         min(first, period.end + timedelta(days=1)) if province else period.start,
         max(after, period.start) if province else period.start,
     )
-    found: dict[str, dict[date, int]] = defaultdict(dict)
+    found: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
     for row in rows:
-        found[row["measure"]][row["month"]] = int(row["value"])
+        found[row["measure"]][row["month"]] += int(row["value"])
+    if now:
+        for _, measure, month, value in await restated(conn, [scope], [], measures, *period, by="month"):
+            found[measure][date.fromisoformat(month)] += value
     return found
-
-
-def age_band(birth_year: str, on: date) -> str:
-    """`under_30`, `30_39` … `60_plus` by the age reached in the year of `on`; `unknown` without a birth year."""
-    if not birth_year:
-        return "unknown"
-    age = on.year - int(birth_year)
-    if age < 30:
-        return "under_30"
-    if age >= 60:
-        return "60_plus"
-    return f"{age // 10 * 10}_{age // 10 * 10 + 9}"

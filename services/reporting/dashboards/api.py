@@ -15,7 +15,7 @@ from services.reporting.dashboards import queries
 from services.reporting.dashboards.board import Board
 from services.reporting.dashboards.cache import Asked, Cache
 from services.reporting.dashboards.schemas import DashboardOut
-from services.reporting.figures.api import InPeriod
+from services.reporting.figures.api import InPeriod, OnTodaysMap
 from services.reporting.freshness.api import Waited
 
 reader = needs("reporting:read")
@@ -44,14 +44,16 @@ router = noun("dashboards", Remembering)
 async def read_dashboard(
     unit: str,
     period: InPeriod,
+    now: OnTodaysMap,
     waited: Waited,
     request: Request,
     caller: Annotated[Caller, Depends(reader)],
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """One screen in one answer: cards, series, breakdowns and the units below, all of one snapshot."""
-    answer = await _answer(request, caller, (unit, period), if_none_match, fresh=waited)
-    request.app.state.dashboards.addresses.keep(_address(request), (unit, period))
+    asked = Asked(unit, period, now)
+    answer = await _answer(request, caller, asked, if_none_match, fresh=waited)
+    request.app.state.dashboards.addresses.keep(_address(request), asked)
     return answer
 
 
@@ -63,14 +65,13 @@ def _address(request: Request) -> tuple[object, ...]:
 async def _answer(
     request: Request, caller: Caller, asked: Asked, if_none_match: str | None, *, fresh: bool = False
 ) -> Response:
-    unit, period = asked
-    if unit not in caller.reach:
+    if asked.unit not in caller.reach:
         raise NotFound
     state = request.app.state
 
     async def make() -> Board:
         async with db.snapshot(state.pool) as conn:
-            return await queries.board(conn, unit, period)
+            return await queries.board(conn, asked.unit, asked.period, now=asked.now)
 
     cache: Cache = state.dashboards
     shown = await cache.get(asked, context().language, make, fresh=fresh)

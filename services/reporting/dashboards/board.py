@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from contracts import units
-from services.reporting.contributions.queries import AGE, Period, age_band
+from services.reporting.contributions.ages import AGE, age_band
+from services.reporting.contributions.queries import Period
 from services.reporting.dashboards.schemas import CardOut, DashboardOut, PartOut, PointOut, SeriesOut, UnitOut
 from services.reporting.figures.queries import labelled, parts_of
 from services.reporting.figures.schemas import PeriodOut

@@ -9,15 +9,22 @@ from contracts import units
 from services.reporting.contributions.queries import Period
 from services.reporting.dashboards.board import Board
 from services.reporting.freshness.queries import Sample
+from services.reporting.maps.commands import REDRAWN
 from services.reporting.stream.listener import Applied
 from services.reporting.stream.queries import News, Part
 from services.reporting.stream.turns import Turns
 
 MOST, MOST_ADDRESSES, MOST_WAITING = 2_000, 20_000, 5_000
-Asked = tuple[str, Period]
-"""A screen: its unit and period."""
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+
+
+class Asked(NamedTuple):
+    """A screen: its unit and period, and whether on today's map."""
+
+    unit: str
+    period: Period
+    now: bool
 
 
 class Lately(Generic[Key, Value]):
@@ -131,19 +138,25 @@ class Cache:
         return screen
 
     def take(self, news: News) -> None:
-        """Hand each screen what came for its unit; forget them all, those being made too, if that is not known."""
+        """Hand each screen what came for its unit; forget them all, those being made too, if that is not known.
+
+        Where today's map has been drawn anew, its screens of the province are forgotten too.
+        """
         if news.parts is None:
             self.screens.held.clear()
             self.coming.clear()
             return
-        came: dict[str, list[Part]] = {}
+        came: dict[tuple[str, bool], list[Part]] = {}
         for part in news.parts:
-            for code in (part.unit, units.province_of(part.unit)):
-                came.setdefault(code, []).append(part)
+            there = part if part.unit_now == part.unit else part._replace(unit=part.unit_now)
+            for counted, now in ((part, False), (there, True)):
+                for code in (counted.unit, units.province_of(counted.unit)):
+                    came.setdefault((code, now), []).append(counted)
+        redrawn = {units.province_of(part.unit) for part in news.parts if part.measure == REDRAWN}
         for screens in (self.screens.held, self.coming):
             for key in list(screens):
-                screen, parts = screens[key], came.get(key[0])
+                screen, parts = screens[key], came.get((key.unit, key.now))
                 if parts:
                     screen.waiting += parts
-                    if len(screen.waiting) > MOST_WAITING:
-                        del screens[key]
+                if len(screen.waiting) > MOST_WAITING or (key.now and units.province_of(key.unit) in redrawn):
+                    del screens[key]

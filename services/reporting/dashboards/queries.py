@@ -17,25 +17,26 @@ from services.reporting.freshness.queries import sample
 from services.reporting.indicators.catalogue import catalogue
 
 
-async def board(conn: Connection, code: str, period: Period) -> Board:
-    """The figures of one province's or commune's screen; all of one snapshot, if the connection is in one."""
+async def board(conn: Connection, code: str, period: Period, *, now: bool = False) -> Board:
+    """The figures of one province's or commune's screen, `now` on today's map; all of one snapshot, if in one."""
     seen = await sample(conn)
     measures = parts_of([catalogue()[card] for card in CARDS])
     starts = month_starts(period.end)
     table = sorted(MEASURES)
     if communes := [unit.code for unit in units.children(code)]:
-        parts = await sums(conn, communes, table, period)
+        parts = await sums(conn, communes, table, period, now=now)
     else:
-        parts = {str(branch): found for branch, found in (await branch_sums(conn, code, table, period)).items()}
+        branches = await branch_sums(conn, code, table, period, now=now)
+        parts = {str(branch): found for branch, found in branches.items()}
     return Board(
         unit=code,
         period=period,
         seen=seen,
-        now=(await sums(conn, [code], measures, period))[code],
-        before=(await sums(conn, [code], measures, year_earlier(period)))[code],
-        growth=await monthly(conn, code, SERIES, Period(starts[-1], period.end)),
+        now=(await sums(conn, [code], measures, period, now=now))[code],
+        before=(await sums(conn, [code], measures, year_earlier(period), now=now))[code],
+        growth=await monthly(conn, code, SERIES, Period(starts[-1], period.end), now=now),
         by={
-            (indicator, dimension): await breakdown(conn, code, catalogue()[indicator], dimension, period)
+            (indicator, dimension): await breakdown(conn, code, catalogue()[indicator], dimension, period, now=now)
             for indicator, dimension in BREAKDOWNS
         },
         parts=parts,

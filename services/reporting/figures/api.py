@@ -35,20 +35,30 @@ InPeriod = Annotated[Period, Depends(_period)]
 """The period asked for: `from` and `to`, both included."""
 
 
+async def _now(
+    map_: Annotated[
+        Literal["then", "now"],
+        Query(alias="map", description="Units as they stood on each day, or the same history on today's units"),
+    ] = "then",
+) -> bool:
+    return map_ == "now"
+
+
+OnTodaysMap = Annotated[bool, Depends(_now)]
+"""Whether today's map was asked for."""
+
+
 @router.get("", response_model_exclude_none=False)
 async def read_figures(
     caller: Reader,
     period: InPeriod,
+    now: OnTodaysMap,
     _: Waited,
     conn: Reading,
     indicator: Annotated[list[str], Query(min_length=1, max_length=50, description="Codes of the catalogue")],
     unit: Annotated[list[str], Query(min_length=1, max_length=400, description="Keys of provinces and communes")],
     breakdown: Annotated[str | None, Query(description="A dimension every indicator asked for breaks down by")] = None,
     known_at: Annotated[datetime | None, Query(description="As had been recorded by then")] = None,
-    map_: Annotated[
-        Literal["then", "now"],
-        Query(alias="map", description="Units as they stood on each day, or the same history on today's units"),
-    ] = "then",
 ) -> FiguresOut:
     """Any indicators of any units over any days."""
     for code in unit:
@@ -63,4 +73,4 @@ async def read_figures(
                 "query:breakdown", "unknown", f"{code} không phân tổ theo {breakdown}", f"{code} has no {breakdown}"
             )
     language = context().language
-    return await queries.figures(conn, indicator, unit, period, breakdown, known_at, language, now=map_ == "now")
+    return await queries.figures(conn, indicator, unit, period, breakdown, known_at, language, now=now)

@@ -9,27 +9,38 @@ from services.chassis.entities import Change
 from services.reporting.contributions.cells import Place, State
 from services.reporting.contributions.rules import inherited
 
+REDRAWN = "map"
+"""What a row of the log says that adds nothing, so that kept screens of today's map are made anew."""
 COLUMNS = ("subject", "version", "measure", "unit", "branch", "day", "known_at", "dims", "value")
 
 
-async def remap(conn: Connection, changes: Sequence[Change]) -> None:
-    """Keep where branches have been carried, and what counts in another branch since a branch was split."""
+async def remap(conn: Connection, changes: Sequence[Change]) -> set[str]:
+    """Keep where branches have been carried, and what counts in another branch since a branch was split.
+
+    The units that today's map shows otherwise from now on, whatever the log gains.
+    """
+    redrawn: set[str] = set()
     branches = {change.event.subject: change.after for change in changes if change.event.kind == "members.branch"}
     if branches:
-        await _carry(conn, branches)
+        redrawn |= await _carry(conn, branches)
     rows = [row for change in changes for row in _inherited(change)]
     if rows:
         await conn.copy_records_to_table("inherited", records=rows, columns=COLUMNS)
+        redrawn |= {row[COLUMNS.index("unit")] for row in rows}
+    return redrawn
 
 
-async def _carry(conn: Connection, branches: dict[Any, State | None]) -> None:
-    """Of each unit that a branch was in before, the one it is in now."""
+async def _carry(conn: Connection, branches: dict[Any, State | None]) -> set[str]:
+    """Of each unit that a branch was in before, the one it is in now; the units of which that changed."""
     found = []
     for branch, state in branches.items():
         there = [spell["unit"] for spell in state["timeline"]] if state else []
         found += [(branch, unit, there[-1]) for unit in sorted(set(there) - {*there[-1:]})]
-    await conn.execute("delete from carried where branch = any($1)", list(branches))
+    rows = await conn.fetch(
+        "delete from carried where branch = any($1) returning branch, unit, unit_now", list(branches)
+    )
     await conn.copy_records_to_table("carried", records=found, columns=("branch", "unit", "unit_now"))
+    return {unit for _, *both in {*map(tuple, rows)} ^ {*found} for unit in both}
 
 
 def _inherited(change: Change) -> list[tuple[Any, ...]]:

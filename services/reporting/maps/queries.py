@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from uuid import UUID
 
 from services.chassis.db import Connection
 
@@ -14,12 +15,13 @@ async def restated(
     start: date,
     end: date,
     *,
-    dimension: str | None = None,
+    by: str = "",
     known_at: datetime | None = None,
 ) -> list[tuple[str, str, str, int]]:
-    """Scope, measure, category of `dimension` and how much more it is on today's map: stocks on `end`, flows until it.
+    """Scope, measure, category and how much more it is on today's map: stocks on `end`, flows until it.
 
-    A row of the log counts where its branch is now. A province is the same on both maps.
+    Categories are those of the dimension `by`, months (their first days) or branches; '' of what has none. A row of the
+    log counts where its branch is now. A province is the same on both maps.
     """
     rows = await conn.fetch(
         """
@@ -34,7 +36,8 @@ async def restated(
             union all
             select unit, rows.*, 1 from rows where inherited
         )
-        select scope, measure, case when $6 = '' then '' else coalesce(dims ->> $6, '') end as category,
+        select scope, measure, case $6 when '' then '' when 'month' then date_trunc('month', day)::date::text
+                   when 'branch' then coalesce(branch::text, '') else coalesce(dims ->> $6, '') end as category,
                sum(sign * value) as value
         from moved
         where scope = any($1)
@@ -48,7 +51,12 @@ async def restated(
         flows,
         start,
         end,
-        dimension or "",
+        by,
         known_at,
     )
     return [(row["scope"], row["measure"], row["category"], int(row["value"])) for row in rows]
+
+
+async def gone(conn: Connection, unit: str) -> set[UUID]:
+    """The branches of then that are in another unit now."""
+    return {row["branch"] for row in await conn.fetch("select branch from carried where unit = $1", unit)}

@@ -18,6 +18,8 @@ class Part(NamedTuple):
 
     transaction: int
     unit: str
+    unit_now: str
+    """Where its branch is on today's map."""
     branch: UUID | None
     measure: str
     day: date
@@ -42,7 +44,8 @@ async def news(conn: Connection, since: Sample | None) -> News:
     row = await conn.fetchrow(
         f"""
         with found as (
-            select applied_in::text::bigint, unit, branch, measure, day, previous, dims, value from contribution
+            select applied_in::text::bigint, unit, coalesce(unit_now, unit), branch, measure, day, previous, dims, value
+            from contribution left join carried using (branch, unit)
             where applied_in >= pg_snapshot_xmin($1::text::pg_snapshot)
               and not pg_visible_in_snapshot(applied_in, $1::text::pg_snapshot)
             limit $2
