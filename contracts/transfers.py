@@ -24,7 +24,8 @@ class TransferState(Data):
 
 
 class TransferRequested(TransferState):
-    """A commune asked another to take a member over. The event's unit is the commune that is asked."""
+    """A commune asked another to take a member over. The event's unit is the commune that is asked; told again when a
+    reorganisation puts another in its place, or in that of the one that asks."""
 
     TYPE: ClassVar[str] = "vn.danvan.members.transfer.requested.v1"
 

@@ -23,7 +23,7 @@ from services.members.transfers import commands as transfers
 from services.members.transfers.schemas import TransferIn
 from tests.builders import branch, household, joining, made, member
 from tests.chassis.bus import until
-from tests.members.planning import blocked
+from tests.members.planning import HA_LONG, HONG_HAI, blocked, drafted, goes
 from tests.members.test_members import journal
 from tests.members.test_privacy_erasure import asked, erase
 from tests.members.test_transfers import days, version, waiting
@@ -113,6 +113,38 @@ async def test_who_comes_while_the_status_is_set_has_it(
     last = [event for event in await journal(url) if event["subject"] == row["id"]][-1]
     assert last["version"] == row["version"]
     assert [spell["poverty_status"] for spell in last["data"]["timeline"]][-2:] == [None, "poor"]
+
+
+@pytest.mark.parametrize("plan_first", [True, False], ids=["plan first", "movement first"])
+async def test_a_plan_and_movement_take_turns(members: httpx.AsyncClient, url: str, *, plan_first: bool) -> None:
+    """A plan comes from branches to members, movement from members to branches: no deadlock, whoever is first."""
+    khu, other = await branch(members, HONG_HAI), await branch(members, HONG_HAI, "Khu 2")
+    first, someone = await member(members, khu), await member(members, khu)
+    plan = await drafted(members, goes(HONG_HAI, HA_LONG))
+    body = {"to_branch": other["id"], "effective_on": days(-1)}
+    where = f"/v1/members/{someone['id']}/transfers"
+
+    async def move(at: int) -> int:
+        return (await members.post(where, json=body, headers=version(at))).status_code
+
+    async def carry() -> int:
+        answer = await members.post(f"/v1/reorganisations/{plan['id']}/application", headers=version(plan["version"]))
+        return answer.status_code
+
+    conn = await asyncpg.connect(url)
+    async with conn.transaction():
+        table, row = ("member", first) if plan_first else ("branch", other)
+        await conn.execute(f"select from {table} where id = $1 for update", row["id"])  # own names
+        one = asyncio.create_task(carry() if plan_first else move(1))
+        await blocked(url, 1)
+        two = asyncio.create_task(move(1) if plan_first else carry())
+        await blocked(url, 2)
+    await conn.close()
+    assert [await one, await two] == ([200, 412] if plan_first else [201, 200])
+    now = await made(await members.get(f"/v1/members/{someone['id']}"), 200)
+    assert now["unit"] == HA_LONG
+    if plan_first:
+        assert await move(now["version"]) == 201
 
 
 @pytest.mark.parametrize("act", ["transfer", "erase"])

@@ -252,3 +252,62 @@ async def test_declared_women_are_carried_where_units_go_whole(members: httpx.As
     assert await told(HONG_HAI) == [("2024-01-01", 900, None), (DAY, 0, HA_LONG)]
     kinds = await rows(url, "select distinct type from journal where type like '%population.%' order by 1")
     assert [row["type"].split(".")[4] for row in kinds] == ["declared", "reorganised"]
+
+
+async def test_an_open_request_follows_its_units(members: httpx.AsyncClient, url: str, issuer: Issuer) -> None:
+    """The commune in place of the one asked decides, or the household's, if that was split off; undone, as before."""
+    khu, far, other = await branch(members, HONG_HAI), await branch(members, DAI_YEN), await branch(members, HA_KHAU)
+    beside, home = await branch(members, HA_LONG, "Khu 5"), await household(members, other)
+    who = [await member(members, khu, name=f"Hội viên Mẫu {number}") for number in range(3)]
+    places = {"to_branch": far["id"]}, {"to_unit": VIET_HUNG}, {"to_branch": other["id"], "household": home["id"]}
+    asked = [
+        await made(await done(members, each, "transfers", {}, effective_on="2024-01-01", **place))
+        for each, place in zip(who, places, strict=True)
+    ]
+    split = {"branch": other["id"], "name": "Khu 9", "households": [home["id"]]}
+    mappings = (
+        *(goes(HONG_HAI, HA_LONG), goes(DAI_YEN, TUAN_CHAU), goes(VIET_HUNG, HA_LONG), goes(HA_KHAU, HA_LONG, other)),
+        goes(HA_KHAU, TUAN_CHAU, extent="part", splits=[split]),
+    )
+    since = "2025-08-01"
+
+    async def told() -> list[tuple[Any, ...]]:
+        found = [await read(members, "transfers", each) for each in asked]
+        for each in found:
+            query = "select type, unit, version from journal where subject = $1 order by version desc limit 1"
+            (row,) = await rows(url, query, each["id"])
+            assert tuple(row) == ("vn.danvan.members.transfer.requested.v1", each["to_unit"], each["version"])
+        return [(each["from_unit"], each["from_branch"], each["to_unit"], each["to_branch"]) for each in found]
+
+    before = await told()
+    plan = await applied(members, *mappings, effective_on=since)
+    opened = (await read(members, "households", home))["branch"]
+    assert await told() == [
+        (HA_LONG, khu["id"], TUAN_CHAU, far["id"]),
+        (HA_LONG, khu["id"], HA_LONG, None),
+        (HA_LONG, khu["id"], TUAN_CHAU, opened),
+    ]
+    await step(members, plan, "reversal")
+    assert await told() == before
+    closed = (await made(await members.get("/v1/branches", params={"unit": HA_KHAU}), 200))["items"]
+    await applied(
+        members,
+        *(mapping for mapping in mappings if mapping["from"] != HA_KHAU),
+        goes(HA_KHAU, HA_LONG, *closed),
+        effective_on=since,
+    )
+
+    async def decided(number: int, unit: str, what: str, status: int = 200, **body: Any) -> dict[str, Any]:
+        now = await read(members, "transfers", asked[number])
+        headers = {**issuer.headers(unit), **version(now["version"])}
+        return await made(await members.post(f"/v1/transfers/{now['id']}/{what}", json=body, headers=headers), status)
+
+    await decided(0, HA_LONG, "acceptance", 403)
+    await decided(0, TUAN_CHAU, "acceptance")
+    moved = [(BEGAN, "began", HONG_HAI), ("2024-01-01", "moved", DAI_YEN), (since, "reorganised", TUAN_CHAU)]
+    assert await path(url, who[0]) == moved
+    same = await decided(1, HA_LONG, "acceptance", 422, branch=khu["id"])
+    assert refused(same) == {("/branch", "same")}
+    await decided(1, HA_LONG, "acceptance", branch=beside["id"], effective_on="2025-09-01")
+    assert (await read(members, "members", who[1]))["branch"] == beside["id"]
+    assert (await decided(2, HA_LONG, "withdrawal"))["state"] == "withdrawn"

@@ -15,6 +15,7 @@ from services.chassis.paging import fold
 from services.chassis.reach import Reach
 from services.members.branches import queries
 from services.members.branches.schemas import BranchIn, BranchOut, BranchPatch, ClosingIn
+from services.members.reorganisations.locks import apart
 from services.members.reorganisations.queries import Went, successors
 from services.members.timeline import carried, changed, done_last, moved_start, put_right
 
@@ -92,6 +93,7 @@ async def correct(conn: Connection, reach: Reach, branch_id: UUID, version: int,
 
 async def close(conn: Connection, reach: Reach, branch_id: UUID, version: int, body: ClosingIn) -> BranchOut:
     """Close a branch. 409 if it is closed already or has active members."""
+    await apart(conn)
     branch = await queries.get(conn, reach, branch_id)
     if branch.closed_on is not None:
         raise Conflict(Text("Chi hội đã đóng", "The branch is closed already"), slug="branch-closed")

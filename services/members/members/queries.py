@@ -16,6 +16,7 @@ from services.chassis.reach import Reach
 from services.chassis.vault import Vault
 from services.members.members.record import Member
 from services.members.members.schemas import LookupIn, MemberOut, Status
+from services.members.reorganisations.locks import apart
 from services.members.units.queries import on_last_day, there, within
 
 HOME, PATH, GROUP = TypeAdapter(list[HouseholdSpell]), TypeAdapter(list[BranchSpell]), TypeAdapter(list[GroupSpell])
@@ -53,6 +54,7 @@ async def lock(conn: Connection, *ids: UUID) -> None:
 
     Their households come first, as with whoever sets a household's status and then writes its members.
     """
+    await apart(conn)
     await conn.execute(
         """
         select from household

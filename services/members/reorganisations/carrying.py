@@ -23,6 +23,7 @@ from services.members.reorganisations.rows import SPELLS, TABLES, TRACE, News, c
 from services.members.reorganisations.schemas import Kind, PlanOut
 from services.members.reorganisations.women import touched
 from services.members.timeline import carried, nearest, placed
+from services.members.transfers.commands import carry as carry_requests
 
 Decide = Callable[[Row], News]
 
@@ -74,6 +75,18 @@ async def carry(conn: Connection, plan: PlanOut, found: Sequence[Branch], way: C
         await _rewrite(conn, plan, kind, await _of(conn, kind, list(paths)), decide)
     await carry_merged(conn, list(paths))
     await _carry_women(conn, plan)
+    await _carry_requests(conn, plan)
+
+
+async def _carry_requests(conn: Connection, plan: PlanOut) -> None:
+    """Carry open requests to transfer, so that who is there now decides."""
+    gone = {mapping.origin for mapping in plan.mappings}
+    into = {mapping.origin: mapping.to for mapping in plan.mappings if mapping.extent == "whole"}
+    traces = [
+        (plan.id, "transfer", was.id, now.version, was.to_unit, now.to_unit, None, None, None)
+        for was, now in await carry_requests(conn, gone, into, {})
+    ]
+    await conn.copy_records_to_table("reorganised", records=traces, columns=TRACE)
 
 
 async def _carry_women(conn: Connection, plan: PlanOut) -> None:

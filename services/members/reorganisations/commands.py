@@ -14,6 +14,8 @@ from services.chassis.errors import Conflict, Fault, Stale, Text, Unprocessable,
 from services.members.reorganisations import queries
 from services.members.reorganisations.carrying import carry
 from services.members.reorganisations.course import course, faults, resolved
+from services.members.reorganisations.locks import alone
+from services.members.reorganisations.obstacles import against
 from services.members.reorganisations.schemas import Mapping, PlanIn, PlanOut, PlanPatch
 from services.members.reorganisations.undoing import undo
 
@@ -82,19 +84,19 @@ async def apply(conn: Connection, province: str, plan_id: UUID, version: int) ->
     """Carry everything the plan says, in the caller's transaction: all of it or nothing.
 
     409 before its day, or while a branch is unmapped or anything else stands against it. Reads go on as they were;
-    writes of branches, and of what moves, wait.
+    movement, and writes of branches and of what goes, wait.
     """
+    await alone(conn)
     plan = await _locked(conn, province, plan_id, version, "draft")
     if plan.effective_on > today():
         text = Text("Chưa đến ngày hiệu lực", "Its day has not come")
         raise Conflict(text, slug="plan-not-yet", faults=[Fault("/effective_on", "future", text)])
-    await _alone(conn)
     origins = list({mapping.origin for mapping in plan.mappings})
     await conn.execute("select from branch where unit = any($1) order by id for update", origins)
     whole = await queries.expanded(conn, plan)
     found = await queries.branches(conn, plan)
     way = course(whole, found)
-    obstacles = [*way.obstacles, *await queries.misplaced(conn, whole)]
+    obstacles = await against(conn, whole, found, way)
     if way.unmapped or obstacles or not plan.mappings:
         raise _incomplete([branch.id for branch in way.unmapped], obstacles)
     await carry(conn, plan, found, way)
@@ -103,8 +105,8 @@ async def apply(conn: Connection, province: str, plan_id: UUID, version: int) ->
 
 async def reverse(conn: Connection, province: str, plan_id: UUID, version: int) -> PlanOut:
     """Take everything back to where it was. 409 names what has changed since, or has been added, and so forbids it."""
+    await alone(conn)
     plan = await _locked(conn, province, plan_id, version, "applied")
-    await _alone(conn)
     await undo(conn, plan)
     return await _store(conn, plan.model_copy(update={"state": "reversed", "reversed_at": journal.now()}))
 
@@ -130,12 +132,6 @@ async def _locked(conn: Connection, province: str, plan_id: UUID, version: int, 
     if plan.version != version:
         raise Stale
     return plan
-
-
-async def _alone(conn: Connection) -> None:
-    """No branch is opened or changed meanwhile, and statements may take as long as a province's worth of rows does."""
-    await conn.execute("set local statement_timeout = '120s'")
-    await conn.execute("lock table branch in share row exclusive mode")
 
 
 async def _store(conn: Connection, plan: PlanOut) -> PlanOut:

@@ -9,11 +9,13 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from services.chassis.db import Connection, Row
-from services.chassis.errors import Fault, NotFound, Text
+from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
 from services.members.populations import queries as populations
 from services.members.reorganisations import schemas
-from services.members.reorganisations.course import Branch, Course, course, named
+from services.members.reorganisations.course import Branch, Course, course
+from services.members.reorganisations.obstacles import against
+from services.members.reorganisations.rows import GOES, going
 from services.members.reorganisations.schemas import (
     BranchRefOut,
     FiguresOut,
@@ -46,11 +48,6 @@ FIGURES = (
 )
 COUNTED = {"branches", "groups", "households", "members"}
 """Figures of today, by the names of their indicators."""
-GOES = """
-with fate as (select * from unnest($1::uuid[], $2::text[]) as fates (branch, unit_to)),
-away as (select * from unnest($3::uuid[], $4::text[]) as aways (id, unit_to))
-"""
-"""Where each branch goes (null: nowhere), and each group, household and member that goes another way than it."""
 
 
 class Went(NamedTuple):
@@ -128,16 +125,6 @@ async def branches(conn: Connection, plan: PlanOut) -> list[Branch]:
     return [Branch(*row) for row in rows]
 
 
-def going(
-    plan: PlanOut, found: Sequence[Branch], way: Course
-) -> tuple[list[UUID], list[str | None], list[UUID], list[str]]:
-    """The parameters of GOES."""
-    origins = {mapping.origin for mapping in plan.mappings}
-    moved = [branch.id for branch in found if branch.unit in origins]
-    away = [(one, each.to) for each in way.opened for one in named(each.split)]
-    return moved, [way.to.get(branch) for branch in moved], [one for one, _ in away], [to for _, to in away]
-
-
 async def expanded(conn: Connection, plan: PlanOut) -> PlanOut:
     """The plan with the households of the members of groups that splits name."""
     groups = [group for mapping in plan.mappings for split in mapping.splits for group in split.groups]
@@ -161,7 +148,7 @@ async def preview(conn: Connection, plan: PlanOut, language: str) -> PreviewOut:
     found = await branches(conn, plan)
     way = course(plan, found)
     there = {branch.id: branch for branch in found}
-    obstacles = [*way.obstacles, *await misplaced(conn, plan)]
+    obstacles = await against(conn, plan, found, way)
     pairs = await _pairs(conn, plan, found, way)
     return PreviewOut(
         pairs=pairs,
@@ -237,41 +224,6 @@ def _sum(pairs: Sequence[PairOut]) -> FiguresOut:
     for pair in pairs:
         _add(total, pair.model_dump(include=COUNTED) | pair.figures)
     return total
-
-
-async def misplaced(conn: Connection, plan: PlanOut) -> list[Fault]:
-    """What splits name that is not of the branch, or would part from its household."""
-    splits = [
-        (f"/mappings/{n}/splits/{k}", split)
-        for n, mapping in enumerate(plan.mappings)
-        for k, split in enumerate(mapping.splits)
-    ]
-    rows = await conn.fetch(
-        """
-        select id, 'groups' as kind, branch, null::uuid as household from member_group where id = any($1)
-        union all select id, 'households', branch, null from household where id = any($1)
-        union all select id, 'members', branch, household from member where id = any($1) and status <> 'merged'
-        """,
-        [one for _, split in splits for one in named(split)],
-    )
-    there = {(row["kind"], row["id"]): row for row in rows}
-    found: list[Fault] = []
-    seen: set[UUID] = set()
-    for at, split in splits:
-        for kind in ("groups", "households", "members"):
-            for number, one in enumerate(getattr(split, kind)):
-                row = there.get((kind, one))
-                if row is None or row["branch"] != split.branch:
-                    text = Text("Không có trong chi hội", "There is none of this id in the branch")
-                    found.append(Fault(f"{at}/{kind}/{number}", "unknown", text))
-                elif row["household"] and row["household"] not in split.households:
-                    text = Text("Hộ của hội viên ở lại", "Her household stays behind")
-                    found.append(Fault(f"{at}/{kind}/{number}", "household_stays", text))
-        if seen & set(named(split)):
-            text = Text("Đã được nêu ở chỗ khác", "Named elsewhere already")
-            found.append(Fault(at, "twice", text))
-        seen |= set(named(split))
-    return found
 
 
 async def records(

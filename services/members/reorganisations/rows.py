@@ -24,7 +24,8 @@ from services.chassis.clock import today
 from services.chassis.db import Connection, Row
 from services.chassis.paging import fold
 from services.members.members.record import FEES, ROLES, TIMELINE
-from services.members.reorganisations.schemas import Kind
+from services.members.reorganisations.course import Branch, Course, named
+from services.members.reorganisations.schemas import Kind, PlanOut
 from services.members.timeline import nearest, next_after
 
 CHUNK = 5_000
@@ -57,6 +58,12 @@ OWN: dict[Kind, dict[str, str]] = {
 }
 """What is written beside what all kinds have, with its type."""
 COMMON = {"unit": "text", "timeline": "json", "version": "integer", "recorded_at": "timestamptz"}
+
+GOES = """
+with fate as (select * from unnest($1::uuid[], $2::text[]) as fates (branch, unit_to)),
+away as (select * from unnest($3::uuid[], $4::text[]) as aways (id, unit_to))
+"""
+"""Where each branch goes (null: nowhere), and each group, household and member that goes another way than it."""
 
 
 class News(NamedTuple):
@@ -136,3 +143,13 @@ async def _write_roles(conn: Connection, roles: dict[UUID, list[OfficerRole]]) -
             for role in held
         ],
     )
+
+
+def going(
+    plan: PlanOut, found: Sequence[Branch], way: Course
+) -> tuple[list[UUID], list[str | None], list[UUID], list[str]]:
+    """The parameters of GOES."""
+    origins = {mapping.origin for mapping in plan.mappings}
+    moved = [branch.id for branch in found if branch.unit in origins]
+    away = [(one, each.to) for each in way.opened for one in named(each.split)]
+    return moved, [way.to.get(branch) for branch in moved], [one for one, _ in away], [to for _, to in away]

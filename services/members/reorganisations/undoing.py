@@ -3,6 +3,7 @@
 from collections import Counter
 from uuid import UUID
 
+from contracts.transfers import TransferState
 from services.chassis.db import Connection, Row
 from services.chassis.errors import Conflict, Fault, Text
 from services.chassis.paging import fold
@@ -13,7 +14,8 @@ from services.members.populations.commands import carry as carry_populations
 from services.members.populations.queries import TIMELINE as POPULATION
 from services.members.reorganisations.rows import SPELLS, TABLES, News, chunks, locked, write
 from services.members.reorganisations.schemas import Kind, PlanOut
-from services.members.reorganisations.women import spell_of
+from services.members.reorganisations.women import spell_of, touched
+from services.members.transfers.commands import carry as carry_requests
 
 SHOWN = 20
 """How many obstacles an answer lists."""
@@ -54,6 +56,22 @@ async def undo(conn: Connection, plan: PlanOut) -> None:
             await write(conn, kind, news, plan.effective_on)
     await carry_merged(conn, list(branches))
     await _restore_women(conn, plan)
+    await _restore_requests(conn, plan)
+
+
+async def _restore_requests(conn: Connection, plan: PlanOut) -> None:
+    """Requests still open go to whom they went; those made since follow their member and branch."""
+    rows = await conn.fetch(
+        """
+        select r.id, before.data
+        from reorganised r join transfer t on (t.id, t.version) = (r.id, r.version)
+        join journal before on (before.subject, before.version) = (r.id, r.version - 1)
+        where r.plan = $1 and r.kind = 'transfer'
+        """,
+        plan.id,
+    )
+    before = {row["id"]: TransferState.model_validate_json(row["data"], extra="ignore") for row in rows}
+    await carry_requests(conn, touched(plan), {}, before)
 
 
 async def _restore_women(conn: Connection, plan: PlanOut) -> None:

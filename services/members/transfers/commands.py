@@ -1,12 +1,13 @@
 """Writes of transfers. Whoever changes a member and her transfer locks the member first."""
 
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
 from contracts import units
 from contracts.members import MemberTransferred
-from contracts.transfers import TransferRequested, TransferSettled
+from contracts.transfers import TransferRequested, TransferSettled, TransferState
 from services.chassis import journal
 from services.chassis.clock import today
 from services.chassis.db import Connection, UniqueViolation
@@ -27,7 +28,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning 1
 """
 UPDATE = """
 update transfer set to_branch = $2, household = $3, effective_on = $4, state = $5, refusal_reason = $6, version = $7,
-                    recorded_at = $8
+                    recorded_at = $8, from_unit = $9, from_branch = $10, to_unit = $11
 where id = $1 and version = $7 - 1 returning 1
 """
 STATES = {
@@ -99,6 +100,8 @@ async def accept(conn: Connection, reach: Reach, transfer_id: UUID, version: int
     branch = body.branch or transfer.to_branch
     if branch is None:
         raise invalid("/branch", "missing", "Cần chọn chi hội tiếp nhận", "The receiving branch is required")
+    if branch == transfer.from_branch:
+        raise invalid("/branch", "same", "Đang sinh hoạt ở chi hội này", "She is in this branch")
     asked = transfer.household if branch == transfer.to_branch else None
     household = body.household if "household" in body.model_fields_set else asked
     places = await members.places(conn, Reach([transfer.to_unit]), [branch], _homes(member, household))
@@ -163,10 +166,44 @@ async def _settle(conn: Connection, transfer: TransferOut, state: State, **news:
     """Write how a transfer ended."""
     ended = {"state": state, "version": transfer.version + 1, "recorded_at": journal.now()}
     transfer = transfer.model_copy(update=ended | news)
-    names = ("id", "to_branch", "household", "effective_on", "state", "refusal_reason", "version", "recorded_at")
-    if not await journal.record(conn, _fact(transfer), UPDATE, *(getattr(transfer, name) for name in names)):
+    if not await journal.record(conn, _fact(transfer), UPDATE, *_news(transfer)):
         raise Stale
     return transfer
+
+
+async def carry(
+    conn: Connection, gone: Collection[str], into: Mapping[str, str], before: Mapping[UUID, TransferState]
+) -> list[tuple[TransferOut, TransferOut]]:
+    """Open requests from or to the units that are `gone` follow: each as it was and as it is now.
+
+    From where reorganisations took the member; to where the branch, or the household that was named, is now, or else
+    `into` the unit that the one asked goes into whole. What is said of a request `before` is told again.
+    """
+    news = []
+    for transfer, member, there in await queries.going(conn, gone):
+        from_unit = timeline.stay(member, transfer.effective_on).unit
+        from_branch = timeline.nearest(member, transfer.effective_on).branch
+        to_branch, to_unit = there or (None, into.get(transfer.to_unit, transfer.to_unit))
+        if known := before.get(transfer.id):
+            to_branch, to_unit = known.to_branch, known.to_unit
+        places = {"from_unit": from_unit, "from_branch": from_branch, "to_unit": to_unit, "to_branch": to_branch}
+        after = transfer.model_copy(
+            update=places | {"version": transfer.version + 1, "recorded_at": journal.now()},
+        )
+        if any(getattr(transfer, name) != value for name, value in places.items()):
+            news.append((transfer, after))
+    await conn.executemany(UPDATE, [_news(after) for _, after in news])
+    await journal.append(conn, *(_fact(after) for _, after in news))
+    return news
+
+
+def _news(transfer: TransferOut) -> tuple[Any, ...]:
+    """What UPDATE writes."""
+    names = (
+        *("id", "to_branch", "household", "effective_on", "state", "refusal_reason", "version", "recorded_at"),
+        *("from_unit", "from_branch", "to_unit"),
+    )
+    return tuple(getattr(transfer, name) for name in names)
 
 
 def _fact(transfer: TransferOut) -> journal.Fact:

@@ -1,12 +1,15 @@
 """Reads of transfers."""
 
+from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
+from contracts.members import MemberSpell
 from services.chassis.db import Connection
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach
+from services.members.members.record import TIMELINE
 from services.members.transfers.schemas import Direction, State, TransferOut
 
 
@@ -38,6 +41,31 @@ async def last(conn: Connection, member: UUID, state: State, effective_on: date 
         effective_on,
     )
     return TransferOut.model_validate(dict(row)) if row else None
+
+
+async def going(
+    conn: Connection, gone: Collection[str]
+) -> list[tuple[TransferOut, list[MemberSpell], tuple[UUID, str] | None]]:
+    """Open requests from or to these units, locked, with the member's timeline; and where the branch asked for is, or
+    the household if that is in another commune."""
+    rows = await conn.fetch(
+        """
+        select transfer.*, null as name, member.timeline, there.id as there_id, there.unit as there_unit,
+               home.branch as home_branch, home.unit as home_unit
+        from transfer join member on member.id = transfer.member
+        left join branch there on there.id = to_branch left join household home on home.id = transfer.household
+        where state = 'requested' and (from_unit = any($1) or to_unit = any($1))
+        order by transfer.id for update of transfer
+        """,
+        list(gone),
+    )
+    found = []
+    for row in rows:
+        there = (row["there_id"], row["there_unit"]) if row["there_id"] else None
+        if there and row["home_unit"] not in (None, there[1]):
+            there = (row["home_branch"], row["home_unit"])
+        found.append((TransferOut.model_validate(dict(row)), TIMELINE.validate_json(row["timeline"]), there))
+    return found
 
 
 async def find(
