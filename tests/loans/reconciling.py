@@ -11,6 +11,7 @@ from tests.loans.lending import borrower, contract, entry
 from tests.members.files import as_csv
 
 AS_OF = "2023-06-30"
+OWED = ("in_term", "overdue", "frozen")
 HEADINGS = (
     *("STT", "Số hợp đồng", "Mã khách hàng", "Chương trình", "Dư nợ trong hạn", "Dư nợ quá hạn", "Nợ khoanh"),
     *("Lãi đã trả", "Tiền gửi"),
@@ -77,3 +78,8 @@ def key(version: int | None = None, headers: Mapping[str, str] | None = None) ->
     """A new Idempotency-Key, and the version a change is made to."""
     tag = {"if-match": f'"{version}"'} if version else {}
     return {"idempotency-key": uuid4().hex, **tag, **(headers or {})}
+
+
+def outstanding(figures: dict[str, int]) -> int:
+    """What is owed in all states."""
+    return sum(figures[name] for name in OWED)

@@ -6,23 +6,27 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import pytest
 
 from contracts.catalog import EVENTS
+from services.loans.statements import commands
 from tests.builders import BA_CHE, MONG_DUONG, made
 from tests.conftest import Api
 from tests.issuer import Issuer
 from tests.loans.lending import TERMS, entry, pointers, rows
-from tests.loans.reconciling import AS_OF, HEADINGS, collected, differences, key, lent, line, reconciled, send
+from tests.loans.reconciling import (
+    AS_OF,
+    HEADINGS,
+    collected,
+    differences,
+    key,
+    lent,
+    line,
+    outstanding,
+    reconciled,
+    send,
+)
 from tests.members.files import as_csv, as_xlsx
-
-OWED = ("in_term", "overdue", "frozen")
-
-
-def outstanding(figures: dict[str, int]) -> int:
-    """What is owed in all states."""
-    return sum(figures[name] for name in OWED)
 
 
 async def test_every_difference_has_its_kind(loans: httpx.AsyncClient, url: str) -> None:
@@ -136,6 +140,16 @@ async def test_a_file_that_cannot_be_read_changes_nothing(loans: httpx.AsyncClie
     assert not await rows(url, "select from statement")
 
 
+async def test_a_file_of_too_many_lines_is_refused_whole(
+    loans: httpx.AsyncClient, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said before it is matched; nothing of it is kept."""
+    monkeypatch.setattr(commands, "MOST_LINES", 1)
+    one, two = await lent(loans), await lent(loans)
+    assert pointers(await send(loans, [line(one, 1), line(two, 1)])) == {("", "too_many_rows")}
+    assert not await rows(url, "select from statement_line")
+
+
 async def test_a_file_may_be_larger_than_a_request(api: Api) -> None:
     """As an import may: a month of a province is some megabytes."""
     loans = await api("loans", max_request_bytes=2_000)
@@ -218,57 +232,6 @@ async def test_a_commune_sees_what_lies_in_it(loans: httpx.AsyncClient, issuer: 
     assert (await send(loans, [line(there, 1)], headers=branch)).status_code == 404
     assert (await loans.get(path, headers=branch)).status_code == 404
     assert (await send(loans, [], headers=issuer.headers(scope="loans:read"))).status_code == 403
-
-
-amounts = st.integers(0, 200)
-said = st.tuples(st.sampled_from(["same", "other", "programme", "customer", "broken", "absent"]), amounts, amounts)
-ledgers = st.lists(st.tuples(st.integers(1, 100), st.integers(0, 100), st.integers(0, 900), said), max_size=4)
-strangers = st.lists(st.tuples(st.booleans(), amounts, amounts, amounts), max_size=3)
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ledgers, strangers, st.booleans())
-async def test_any_ledger_and_any_statement_are_explained_to_the_last_dong(
-    loans: httpx.AsyncClient,
-    ledgers: list[tuple[int, int, int, tuple[str, int, int]]],
-    strangers: list[tuple[bool, int, int, int]],
-    waiting: bool,
-) -> None:
-    """By plain addition: the file's sum, less the ledger's, is the sum of the differences listed; no remainder."""
-    await loans.post("/v1/programmes", json={**TERMS, "code": "students", "name_vi": "Học sinh"})
-    nobody = {"contract_number": uuid4().hex, "customer_code": "KH-0"}
-    before = (await reconciled(loans, await made(await send(loans, [line(nobody, 1)]))))["outstanding_ours"]
-    sent, bank, ours = [], 0, before
-    for amount, paid, days, (how, in_term, overdue) in ledgers:
-        one = await lent(loans, amount)
-        day = f"{2022 + days // 360}-{days % 360 // 30 + 1:02}-28"
-        repaid = await entry(loans, one["id"], "repayments", paid, day)
-        owed = amount - (paid if repaid.status_code == 201 and day <= AS_OF else 0)
-        ours += owed
-        if waiting and owed:
-            await collected(loans, one, principal=1)
-        if how == "absent":
-            continue
-        in_term, overdue = (owed, 0) if how == "same" else (in_term, overdue)
-        bank += overdue if how == "broken" else in_term + overdue
-        other: dict[str, Any] = {"programme": "students"} if how == "programme" else {}
-        other |= {"customer_code": "another"} if how == "customer" else {}
-        sent.append(line(one, "?" if how == "broken" else in_term, overdue, interest=paid, **other))
-    for numbered, *owes in strangers:
-        unknown = {"contract_number": uuid4().hex if numbered else "", "customer_code": "KH-1"}
-        sent.append(line(unknown, *owes))
-        bank += sum(owes)
-    if not sent:
-        return
-    statement = await made(await send(loans, sent))
-    listed = await differences(loans, statement, limit=500)
-    assert sum(outstanding(each["bank"]) - outstanding(each["ours"]) for each in listed) == bank - ours
-    answer = await reconciled(loans, statement)
-    assert (answer["outstanding_bank"], answer["outstanding_ours"]) == (bank, ours)
-    for cell in [answer["total"], *answer["items"]]:
-        assert not any(cell["remainder"].values())
-        explained = sum(outstanding(each["sum"]) for each in cell["explained"])
-        assert outstanding(cell["bank"]) - outstanding(cell["ours"]) == explained
 
 
 async def test_a_match_that_leaves_a_remainder_is_not_kept(loans: httpx.AsyncClient, url: str) -> None:
