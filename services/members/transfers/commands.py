@@ -100,13 +100,13 @@ async def accept(conn: Connection, reach: Reach, transfer_id: UUID, version: int
     branch = body.branch or transfer.to_branch
     if branch is None:
         raise invalid("/branch", "missing", "Cần chọn chi hội tiếp nhận", "The receiving branch is required")
-    if branch == transfer.from_branch:
-        raise invalid("/branch", "same", "Đang sinh hoạt ở chi hội này", "She is in this branch")
     asked = transfer.household if branch == transfer.to_branch else None
     household = body.household if "household" in body.model_fields_set else asked
     places = await members.places(conn, Reach([transfer.to_unit]), [branch], _homes(member, household))
     if faults := unplaced(places, branch, household):
         raise Unprocessable(faults=faults)
+    if branch == transfer.from_branch:
+        raise invalid("/branch", "same", "Đang sinh hoạt ở chi hội này", "She is in this branch")
     day = body.effective_on or transfer.effective_on
     transfer = transfer.model_copy(update={"to_branch": branch, "household": household, "effective_on": day})
     await update(conn, _moved(member, transfer, places), MemberTransferred, transfer.effective_on)
