@@ -203,11 +203,8 @@ async def test_what_is_expected_is_what_is_in_term(
             key = (f"{day:%Y-%m}", loan["programme"])
             principal[key] += loan["in_term"] * (day == due)
             run[key] += loan["in_term"] * loan["annual_rate_ppm"] * (as_of <= day < due)
-    expected = {}
-    for key in principal:
-        interest = Fraction(run[key], 365 * 1_000_000) + Fraction(1, 2)
-        if principal[key] or interest >= 1:
-            expected[key] = (principal[key], int(interest))
+    interest = {key: int(Fraction(weighted, 365 * 1_000_000) + Fraction(1, 2)) for key, weighted in run.items()}
+    expected = {key: (due, interest[key]) for key, due in principal.items() if due or interest[key]}
     found: dict[tuple[str, str], tuple[int, int]] = {}
     cursor: dict[str, str] = {}
     while True:
@@ -239,8 +236,7 @@ async def test_due_days_are_as_extended_and_groups_as_on_the_day(loans: httpx.As
         ("2024-06", formed["id"], 1, 36_500_000),
     ]
     after = await asked(loans, "expected-collections", as_of="2024-05-10", group=formed["id"], **params)
-    shown = [(each["month"], each["principal"], each["interest"]) for each in after["items"]]
-    assert shown == [
+    assert [(each["month"], each["principal"], each["interest"]) for each in after["items"]] == [
         ("2024-05", 0, 22 * 8_382),
         ("2024-06", 0, 30 * 8_382),
         ("2024-07", 0, 31 * 8_382),
