@@ -15,6 +15,7 @@ from services.loans.entries import api as entries
 from services.loans.groups import api as groups
 from services.loans.loans import api as loans
 from services.loans.memberships import api as memberships
+from services.loans.portfolio import api as portfolio
 from services.loans.postings import api as postings
 from services.loans.programmes import api as programmes
 from services.loans.receipts import api as receipts
@@ -28,7 +29,7 @@ SERVICE = Service(
         *(programmes.router, borrowers.router, applications.router, steps.of_application),
         *(loans.router, postings.of_loan, entries.router, entries.of_loan, checks.router),
         *(groups.router, memberships.of_group, savings.router, savings.of_group),
-        *(statements.router, corrections.router, receipts.router),
+        *(statements.router, corrections.router, receipts.router, portfolio.router),
         *(feed_router("loans"), webhook_router("loans")),
     ],
     migrations=Path(__file__).parent / "migrations",

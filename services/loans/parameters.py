@@ -6,7 +6,20 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Name = Literal["group.fewest", "group.most", "check.days", "check.follow_up_days"]
+Name = Literal[
+    "group.fewest",
+    "group.most",
+    "check.days",
+    "check.follow_up_days",
+    "overdue.days_1",
+    "overdue.days_2",
+    "overdue.days_3",
+    "overdue.days_4",
+    "warning.due_days",
+    "warning.unpaid_months",
+    "warning.pending_days",
+    "warning.freeze_days",
+]
 
 
 @cache

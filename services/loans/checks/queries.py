@@ -14,6 +14,17 @@ from services.loans.checks.schemas import CheckOut, State
 from services.loans.parameters import decisions
 
 FAR = date.max
+DUE = """lateral (
+    select entry.occurred_on + days as due_on from unnest({0}::date[], {1}::int[]) as decided (since, days)
+    where since <= entry.occurred_on order by since desc limit 1
+) as due"""
+"""By when an `entry` that paid money out is checked; of the parameters with `decided()`."""
+
+
+def decided() -> tuple[list[date], list[int]]:
+    """Days within which money is to be checked, and from when on: the parameters of `DUE`."""
+    since, days = zip(*decisions("check.days"), strict=True)
+    return list(since), list(days)
 
 
 class Wanted(NamedTuple):
@@ -63,7 +74,7 @@ async def _found(
 ) -> list[Row]:
     """Disbursements not reversed with what was found of each, where the household lives now."""
     return await conn.fetch(
-        """
+        f"""
         select * from (
             select entry.id, entry.loan, loan.borrower, loan.unit, borrower.branch, loan.programme_code as programme,
                    entry.amount, entry.occurred_on as disbursed_on, due.due_on, standing.state,
@@ -72,10 +83,7 @@ async def _found(
                    done_on, result, bought, evidence, follow_up_due_on, settled_on, outcome, finding,
                    coalesce(use_check.version, 1) as version, use_check.recorded_at
             from entry join loan on loan.id = entry.loan join borrower on borrower.id = loan.borrower
-            left join use_check on use_check.disbursement = entry.id, lateral (
-                select entry.occurred_on + days as due_on from unnest($9::date[], $10::int[]) as decided (since, days)
-                where since <= entry.occurred_on order by since desc limit 1
-            ) as due, lateral (
+            left join use_check on use_check.disbursement = entry.id, {DUE.format("$9", "$10")}, lateral (
                 select case when result is null and due.due_on < $8 then 'overdue' when result is null then 'due'
                             when follow_up_due_on is not null and outcome is null then 'follow_up'
                             else 'done' end as state
@@ -89,7 +97,7 @@ async def _found(
           and ($11::date is null or (coalesce(next_on, $13), id) > ($11, $12::uuid))
         order by coalesce(next_on, $13), id
         limit $7
-        """,
+        """,  # noqa: S608
         list(reach.units),
         reach.branch,
         check_id,
@@ -98,7 +106,7 @@ async def _found(
         wanted.due_before,
         limit,
         today(),
-        *map(list, zip(*decisions("check.days"), strict=True)),
+        *decided(),
         *(start or (None, None)),
         FAR,
     )

@@ -40,8 +40,13 @@ def accrued(rates: Rates, timeline: Sequence[Balance], until: date) -> int:
         if days > 0:
             weighted = balance.in_term * PERCENT + balance.overdue * rates.overdue_rate_percent
             total += weighted * days
-    whole = YEAR_DAYS * PPM * PERCENT
-    return (2 * total * rates.annual_rate_ppm + whole) // (2 * whole)
+    return whole(total * rates.annual_rate_ppm)
+
+
+def whole(run: int) -> int:
+    """Whole VND of interest that has run (VND times days, ppm a year and percent of that rate), rounded half up."""
+    unit = YEAR_DAYS * PPM * PERCENT
+    return (2 * run + unit) // (2 * unit)
 
 
 def schedule(rates: Rates, balance: Balance, day: date, every_months: int) -> list[Instalment]:
