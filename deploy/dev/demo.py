@@ -118,7 +118,9 @@ async def leave(members: Writer, row: Body, joined: Body) -> None:
 async def write(addresses: dict[str, str], token: str) -> None:
     """The whole province; returns when every record is in the figures."""
     began, limit = time.monotonic(), asyncio.Semaphore(AT_ONCE)
-    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+    limits = httpx.Limits(
+        AT_ONCE, AT_ONCE, keepalive_expiry=2
+    )  # before the server closes an idle connection, after 5 s
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
         members = Writer(client, addresses["members"], token, limit)
         loans = Writer(client, addresses["loans"], token, limit)

@@ -12,6 +12,7 @@ from deploy.dev.province import drawn
 from tests.builders import BA_CHE, MONG_DUONG, made
 from tests.platform import Platform
 
+pytestmark = pytest.mark.timeout(400)  # some 27,000 records through the API, on a machine that others use too
 FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
 CHECKED = """
     select count(*) from use_check join entry on entry.id = disbursement join loan on loan.id = loan
