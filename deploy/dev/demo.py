@@ -2,8 +2,8 @@
 
 Every person and household is generated and says so. The figures of Mông Dương and Ba Chẽ are the published ones: 94
 households disbursed to in 2025, 333 borrowers owing 23.3 billion VND at the end of the year and none overdue;
-minorities 76.7 % of Ba Chẽ's members. Each request carries an Idempotency-Key, so a load that was
-interrupted goes on where it stopped and nothing is written twice.
+minorities 76.7 % of Ba Chẽ's members. `bank.py` says what the bank sends of both. Each request carries an
+Idempotency-Key, so a load that was interrupted goes on where it stopped and nothing is written twice.
 """
 
 import asyncio
@@ -118,9 +118,7 @@ async def leave(members: Writer, row: Body, joined: Body) -> None:
 async def write(addresses: dict[str, str], token: str) -> None:
     """The whole province; returns when every record is in the figures."""
     began, limit = time.monotonic(), asyncio.Semaphore(AT_ONCE)
-    limits = httpx.Limits(
-        AT_ONCE, AT_ONCE, keepalive_expiry=2
-    )  # before the server closes an idle connection, after 5 s
+    limits = httpx.Limits(max_connections=AT_ONCE, keepalive_expiry=2)  # the server closes idle connections after 5 s
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
         members = Writer(client, addresses["members"], token, limit)
         loans = Writer(client, addresses["loans"], token, limit)
