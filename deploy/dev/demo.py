@@ -2,8 +2,8 @@
 
 Every person and household is generated and says so. The figures of Mông Dương and Ba Chẽ are the published ones: 94
 households disbursed to in 2025, 333 borrowers owing 23.3 billion VND at the end of the year and none overdue;
-minorities 76.7 % of Ba Chẽ's members. Each request carries an Idempotency-Key, so a load that was
-interrupted goes on where it stopped and nothing is written twice.
+minorities 76.7 % of Ba Chẽ's members. `bank.py` says what the bank sends of both. Each request carries an
+Idempotency-Key, so a load that was interrupted goes on where it stopped and nothing is written twice.
 """
 
 import asyncio
@@ -11,65 +11,19 @@ import random
 import time
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
 
 import httpx
 
 from contracts import units
+from deploy.dev import bank
 from deploy.dev.lending import Commune, publish
-from deploy.dev.province import (
-    BA_CHE,
-    MINORITIES,
-    MONG_DUONG,
-    PROVINCE,
-    Loan,
-    Plan,
-    golden_loans,
-    plan_of,
-    some_loans,
-)
-
-AT_ONCE = 24
-Body = dict[str, Any]
-
-
-class Writer:
-    """Posts to one service, so many requests at once, and remembers each entity's last version."""
-
-    def __init__(self, client: httpx.AsyncClient, address: str, limit: asyncio.Semaphore) -> None:
-        self.client, self.address, self.limit = client, address, limit
-        self.last: dict[str, int] = {}
-        self.written = 0
-
-    async def send(self, method: str, path: str, key: str, body: Body, version: int | None = None) -> Body:
-        """The answer's body; an answer that is no success ends the load with its text."""
-        headers = {"Idempotency-Key": f"demo:{key}"} | ({"If-Match": f'"{version}"'} if version else {})
-        async with self.limit:
-            answer = await self.client.request(method, f"{self.address}{path}", json=body, headers=headers)
-        if not answer.is_success:
-            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
-        for position in filter(None, answer.headers.get("journal-position", "").split(", ")):
-            self.applied(*position.rpartition("@")[::2])
-        self.written += 1
-        found: Body = answer.json()
-        return found
-
-    async def read(self, path: str, **query: str) -> Body:
-        """The answer's body of a read."""
-        async with self.limit:
-            answer = await self.client.get(f"{self.address}{path}", params=query)
-        found: Body = answer.raise_for_status().json()
-        return found
-
-    def applied(self, entity: str, version: str | int) -> None:
-        """Remember that an entity has reached a version."""
-        self.last[entity] = max(self.last.get(entity, 0), int(version))
+from deploy.dev.province import BA_CHE, MINORITIES, MONG_DUONG, PROVINCE, Loan, Plan, drawn
+from deploy.dev.writer import AT_ONCE, Body, Writer
 
 
 async def commune(members: Writer, loans: Writer, terms: dict[str, Body], code: str) -> None:
     """Branches, households, members and loans of one commune."""
-    chance = random.Random(f"danvan {code}")  # noqa: S311  # the same demo every time
-    plan = plan_of(code, chance)
+    plan, lent, chance = drawn(code)
     branches = await asyncio.gather(
         *(
             members.send(
@@ -81,10 +35,9 @@ async def commune(members: Writer, loans: Writer, terms: dict[str, Body], code: 
             for n in range(plan.branches)
         )
     )
-    lent = golden_loans(chance) if code == MONG_DUONG else some_loans(plan.borrowers, chance)
     homes = await households(members, code, [branch["id"] for branch in branches], plan, lent, chance)
-    lending = Commune(loans, terms, code)
-    await asyncio.gather(people(members, code, homes, plan, chance), lending.lend(homes, lent, random.Random(code)))  # noqa: S311  # as above
+    lending, written = Commune(loans, terms, code), bank.miswritten(lent) if code == BA_CHE else lent
+    await asyncio.gather(people(members, code, homes, plan, chance), lending.lend(homes, written, random.Random(code)))  # noqa: S311  # the same demo every time
 
 
 async def households(
@@ -165,28 +118,33 @@ async def leave(members: Writer, row: Body, joined: Body) -> None:
 async def write(addresses: dict[str, str], token: str) -> None:
     """The whole province; returns when every record is in the figures."""
     began, limit = time.monotonic(), asyncio.Semaphore(AT_ONCE)
-    headers = {"Authorization": f"Bearer {token}"}
-    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-    async with httpx.AsyncClient(headers=headers, timeout=60, limits=limits) as client:
-        members = Writer(client, addresses["members"], limit)
-        loans = Writer(client, addresses["loans"], limit)
+    limits = httpx.Limits(max_connections=AT_ONCE, keepalive_expiry=2)  # the server closes idle connections after 5 s
+    async with httpx.AsyncClient(timeout=60, limits=limits) as client:
+        members = Writer(client, addresses["members"], token, limit)
+        loans = Writer(client, addresses["loans"], token, limit)
         terms = await publish(loans)
         codes = [unit.code for unit in units.children(PROVINCE)]
         for group in (codes[start : start + 6] for start in range(0, len(codes), 6)):
             await asyncio.gather(*(commune(members, loans, terms, code) for code in group))
             requests = members.written + loans.written
             print(f"    {requests:6,} requests, {time.monotonic() - began:4.1f} s", flush=True)
-        positions = [f"{entity}@{version}" for each in (members, loans) for entity, version in each.last.items()]
-        await counted(client, addresses["reporting"], positions)
+        officers = []
+        for code, name in bank.OFFICERS.items():
+            own = await bank.token_of(client, addresses["issuer"], name)
+            officers.append(Writer(client, addresses["loans"], own, limit))
+            await bank.reconcile(officers[-1], loans, code, drawn(code)[1])
+        writers = (members, loans, *officers)
+        positions = [f"{entity}@{version}" for each in writers for entity, version in each.last.items()]
+        await counted(client, addresses["reporting"], token, positions)
     print(f"    {len(positions):,} records written and counted in {time.monotonic() - began:.1f} s", flush=True)
 
 
-async def counted(client: httpx.AsyncClient, reporting: str, positions: Sequence[str]) -> None:
+async def counted(client: httpx.AsyncClient, reporting: str, token: str, positions: Sequence[str]) -> None:
     """Wait until the figures hold every position."""
     for start in range(0, len(positions), 100):
-        header = {"Wait-For": ",".join(positions[start : start + 100])}
+        headers = {"Authorization": f"Bearer {token}", "Wait-For": ",".join(positions[start : start + 100])}
         for _ in range(60):
-            answer = await client.get(f"{reporting}/v1/freshness", headers=header)
+            answer = await client.get(f"{reporting}/v1/freshness", headers=headers)
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
         answer.raise_for_status()
@@ -221,9 +179,10 @@ def golden(addresses: dict[str, str], token: str) -> dict[tuple[str, str], float
 
 
 def report(addresses: dict[str, str], token: str) -> None:
-    """Print the golden figures beside what was published."""
+    """Print the golden figures beside what was published, and what has become of the bank's files."""
     found = golden(addresses, token)
     print("\n2025, as reporting answers it                                    figure        published")
     for code, indicator, published in GOLDEN:
         unit = units.current()[code].name
         print(f"  {unit:24} {indicator:28} {found[code, indicator]:>16,}   {published}")
+    bank.report(addresses["loans"], token)

@@ -1,13 +1,15 @@
 """The demo's loans: each goes through the whole chain, in batches, as officers and the bank would send them."""
 
+import asyncio
 import json
 import random
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Protocol
 
-from deploy.dev.province import SOURCES, Loan
+from deploy.dev import groups
+from deploy.dev.province import MONG_DUONG, SOURCES, Loan, contract_number, customer_code
+from deploy.dev.writer import Body, Writer
 
 START = Path(__file__).parents[2] / "services" / "loans" / "programmes" / "start.json"
 AT_ONCE = 500
@@ -15,20 +17,8 @@ ASKED, APPRAISED, CONFIRMED, DECIDED = (timedelta(days=days) for days in (20, 14
 """How long before the contract each step is taken."""
 AGAIN = date(2026, 5, 4)
 """When every tenth household applies once more."""
-Body = dict[str, Any]
-
-
-class Writer(Protocol):
-    """What writes to one service."""
-
-    async def send(self, method: str, path: str, key: str, body: Body, version: int | None = None) -> Body:
-        """The answer's body."""
-
-    async def read(self, path: str, **query: str) -> Body:
-        """The answer's body."""
-
-    def applied(self, entity: str, version: str | int) -> None:
-        """Remember that an entity has reached a version."""
+CHECKED = timedelta(days=20)
+"""How long after a disbursement somebody looks what became of the money."""
 
 
 def programmes() -> list[Body]:
@@ -85,13 +75,16 @@ class Commune:
                 await self.loans.send("POST", f"/v1/loans/{loan_id}/freezes", f"freeze:{loan_id}", body)
         good = [borrower for borrower, (_, loan) in zip(who, pairs, strict=True) if loan.repaid]
         await self.apply_again(good[3::10])
+        await groups.form(self.loans, self.code, homes, who)
+        if self.code == MONG_DUONG:
+            await self.check(signed)
         page = await self.loans.read("/v1/borrowers", unit=self.code, limit="500", fields="id,version")
         for borrower in page["items"]:
             self.loans.applied(f"loans:{borrower['id']}", borrower["version"])
 
     def customer(self, number: int, home: Body, loan: Loan) -> Body:
         """A household that becomes a customer."""
-        customer = f"{self.code}-{number + 1:05d}"
+        customer = customer_code(self.code, number + 1)
         return {
             "household": home["id"],
             "unit": self.code,
@@ -159,6 +152,23 @@ class Commune:
         if refused:
             await self.batch("/v1/applications/appraisals", "refusals", refused)
 
+    async def check(self, signed: Sequence[str]) -> None:
+        """Look after what was disbursed in 2025: a few were misused and put right, every 17th is still to be done."""
+        page = await self.loans.read("/v1/checks", unit=self.code, limit="500")
+        due = [check for check in page["items"] if check["disbursed_on"].startswith("2025")]
+        due.sort(key=lambda check: (signed.index(check["loan"]), check["disbursed_on"]))
+        await asyncio.gather(*(self.look(number, check) for number, check in enumerate(due, 1) if number % 17))
+
+    async def look(self, number: int, check: Body) -> None:
+        """Record what a check found, and what became of misuse."""
+        path, done_on = f"/v1/checks/{check['id']}", date.fromisoformat(check["disbursed_on"]) + CHECKED
+        result = "misused" if number % 31 == 0 else "partly" if number % 12 == 0 else "proper"
+        found = {"done_on": str(done_on), "result": result, "bought": "Vật tư, con giống (mẫu)"}
+        await self.loans.send("POST", f"{path}/result", f"check:{check['id']}", found, 1)
+        if result == "misused":
+            body = {"settled_on": str(done_on + CHECKED), "outcome": "put_right"}
+            await self.loans.send("POST", f"{path}/follow-up", f"follow-up:{check['id']}", body, 2)
+
     def contract(self, number: int, borrower: str, application: str, loan: Loan, source: str) -> Body:
         """The contract that an approved application leads to."""
         return {
@@ -166,7 +176,7 @@ class Commune:
             "borrower": borrower,
             "programme": loan.programme,
             "capital_source": source,
-            "contract_number": f"DEMO/{self.code}-{number:05d}",
+            "contract_number": contract_number(self.code, number),
             "contract_on": str(loan.disbursed[0][0]),
             "due_on": str(loan.due_on),
         }

@@ -49,6 +49,23 @@ class Loan(NamedTuple):
         return STATUSES.get(self.programme, "other")
 
 
+def contract_number(code: str, number: int) -> str:
+    """Of a commune's loan, counted from 1."""
+    return f"DEMO/{code}-{number:05d}"
+
+
+def customer_code(code: str, number: int) -> str:
+    """Of its borrower."""
+    return f"{code}-{number:05d}"
+
+
+def drawn(code: str) -> tuple[Plan, list[Loan], random.Random]:
+    """What a commune holds and who borrows there, and the chance that decides what follows."""
+    chance = random.Random(f"danvan {code}")  # noqa: S311  # the same demo every time
+    plan = plan_of(code, chance)
+    return plan, golden_loans(chance) if code == MONG_DUONG else some_loans(plan.borrowers, chance), chance
+
+
 def plan_of(code: str, chance: random.Random) -> Plan:
     """The golden communes exactly; the others by chance."""
     if code == MONG_DUONG:
