@@ -14,7 +14,6 @@ import pytest
 from deploy.dev.supervisor import Stack
 from services.chassis import journal
 from tests.bench import load
-from tests.bench.orm_lending import ACTIVE
 from tests.bench.peer import running
 from tests.bench.test_statements import AMOUNT, Made, lend
 
@@ -24,6 +23,8 @@ MADE = [Made(number, MONTHS) for number in range(CONNECTIONS * LOANS_EACH)]
 """2,000 loans with 13 entries each. Every connection has 40 of its own, so nobody waits for another's lock."""
 FROM, PAID = date(2023, 11, 1), 1_000
 FLOOR = 1.0
+ACTIVE = 300
+"""The peer's word for a loan that is paid out and owed."""
 
 
 @pytest.mark.bench
