@@ -107,5 +107,10 @@ def _cause(found: Sequence[BorrowerSpell | LoanSpell], place: Place) -> Any:
 
 def _append(found: list[S], spell: S) -> None:
     """Unless it changes nothing."""
-    if not found or spell.model_dump(exclude={"since", "cause"}) != found[-1].model_dump(exclude={"since", "cause"}):
+    if not found or _said(spell) != _said(found[-1]):
         found.append(spell)
+
+
+def _said(spell: BorrowerSpell | LoanSpell) -> dict[str, Any]:
+    """All but when and why it begins."""
+    return {**vars(spell), "since": None, "cause": None}

@@ -178,7 +178,12 @@ async def find(
     return [MemberOut.model_validate(member) for member in (await db.scalars(query)).all()]
 
 
-if __name__ == "__main__":
+def serve() -> None:
+    """Answer until ended."""
     uvicorn.run(
         app, port=int(os.environ["PEER_PORT"]), loop="uvloop", http="httptools", access_log=False, log_level="warning"
     )
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,4 +1,4 @@
-"""The ORM peer as a process on the stack's own engine, with its tables in a database of its own."""
+"""An ORM peer as a process on the stack's own engine, with its tables in a database of its own."""
 
 import asyncio
 import subprocess
@@ -16,7 +16,7 @@ from tests.issuer import Issuer
 
 MAKE = """
 import asyncio
-from tests.bench.orm_peer import Base, ENGINE
+from tests.bench.{module} import Base, ENGINE
 async def make():
     async with ENGINE.begin() as conn: await conn.run_sync(Base.metadata.create_all)
 asyncio.run(make())
@@ -32,9 +32,9 @@ class Peer(NamedTuple):
 
 @asynccontextmanager
 async def running(
-    stack: Stack, folder: Path, *statements: str, **rows: Iterable[tuple[Any, ...]]
+    stack: Stack, folder: Path, module: str, *statements: str, **rows: Iterable[tuple[Any, ...]]
 ) -> AsyncIterator[Peer]:
-    """The peer while the block runs: its tables filled with `rows` (by name, columns in order), `statements` run."""
+    """A peer while the block runs: its tables filled with `rows` (by name, columns in order), `statements` run."""
     stack.postgres.execute("create database peer owner members")
     url, port = stack.postgres.url("peer"), free_port()
     with Issuer() as issuer:
@@ -44,7 +44,8 @@ async def running(
             "PEER_PORT": str(port),
             "PEER_KEY": issuer.public_pem(),
         }
-        await asyncio.to_thread(subprocess.run, [sys.executable, "-c", MAKE], check=True, env=env, cwd=ROOT)
+        made = MAKE.format(module=module)
+        await asyncio.to_thread(subprocess.run, [sys.executable, "-c", made], check=True, env=env, cwd=ROOT)
         conn = await asyncpg.connect(url)
         for table, records in rows.items():
             await conn.copy_records_to_table(table, records=records)
@@ -52,7 +53,7 @@ async def running(
             await conn.execute(statement)
         await conn.close()
         log = folder / "peer.log"
-        process = spawn([sys.executable, "-m", "tests.bench.orm_peer"], log=log, env=env, cwd=ROOT)
+        process = spawn([sys.executable, "-m", f"tests.bench.{module}"], log=log, env=env, cwd=ROOT)
         try:
             await asyncio.to_thread(
                 wait_until, lambda: answers(f"http://127.0.0.1:{port}/openapi.json"), process, "peer", log, 30

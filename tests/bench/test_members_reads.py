@@ -45,7 +45,7 @@ async def test_members_reads(folder: Path) -> None:
         closed = await measure(stack.ports["members"], kinds)
         thinking = await measure(stack.ports["members"], kinds, think=THINK)
         same = {table: await rows(stack, query) for table, query in PEERS.items()}
-        async with running(stack, folder, "create index on peer_member (unit)", **same) as orm:
+        async with running(stack, folder, "orm_peer", "create index on peer_member (unit)", **same) as orm:
             peers = await measure(orm.port, of_peer(orm, province))
     finally:
         await asyncio.to_thread(stack.stop)

@@ -49,7 +49,7 @@ async def test_post_member(folder: Path) -> None:
         ours = [load.request("POST", "/v1/members", headers, body) for body in bodies]
         rows: dict[str, list[tuple[Any, ...]]] = {"peer_branch": [(each, "06760", None) for each in branches]}
         rows |= {"peer_household": [(each, "06760") for each in homes]}
-        async with running(stack, folder, **rows) as orm:
+        async with running(stack, folder, "orm_peer", **rows) as orm:
             theirs = [load.request("POST", "/v1/members", orm.headers, body) for body in bodies]
             mine: list[load.Result] = []
             peer: list[load.Result] = []

@@ -55,3 +55,19 @@ async def test_a_loan_of_the_version_before_is_carried_over(api: Api, database: 
     paid = await made(await entry(loans, str(loan), "repayments", 70, "2025-06-01"))
     assert (paid["status"], paid["principal_repaid"]) == ("repaid", 100)
     assert (await loans.get("/v1/programmes")).json()["items"][0]["longest_term_months"] == 60
+
+
+async def test_a_loan_not_paid_out_before_is_paid_out_after(api: Api, database: Database) -> None:
+    """Its due day, which the migration wrote down though nothing was owed, then says what is overdue."""
+    url, loan = await database(), uuid4()
+    await migrate.upgrade(Settings(database_url=url), SERVICES / "loans" / "migrations", "0002")
+    conn = await asyncpg.connect(url)
+    await conn.execute(BEFORE, MONG_DUONG, loan)
+    await conn.close()
+    await migrate.upgrade(Settings(database_url=url), SERVICES / "loans" / "migrations")
+    assert len(await rows(url, "select from balance where loan = $1", loan)) == 2
+    loans = await api("loans", url)
+    paid_out = await made(await entry(loans, str(loan), "disbursements", 100, "2022-01-12"))
+    assert (paid_out["status"], paid_out["overdue"], paid_out["overdue_since"]) == ("overdue", 100, "2025-01-01")
+    owed = await rows(url, "select since::text, outstanding from balance where loan = $1 order by since", loan)
+    assert [tuple(row) for row in owed] == [("2022-01-10", 0), ("2022-01-12", 100), ("2025-01-01", 100)]

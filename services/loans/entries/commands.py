@@ -30,8 +30,11 @@ insert into entry (id, loan, kind, amount, occurred_on, until, reference, revers
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 BALANCES = """
+with gone as (delete from balance where loan = $1 and since >= $2 and since <> all($3::date[]))
 insert into balance (loan, since, status, due_on, in_term, overdue, frozen, overdue_since)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+select $1, * from unnest($3::date[], $4::text[], $5::date[], $6::bigint[], $7::bigint[], $8::bigint[], $9::date[])
+on conflict (loan, since) do update set status = excluded.status, due_on = excluded.due_on, in_term = excluded.in_term,
+    overdue = excluded.overdue, frozen = excluded.frozen, overdue_since = excluded.overdue_since
 """
 
 
@@ -134,13 +137,10 @@ async def restate(
 async def keep(conn: Connection, loan_id: UUID, before: Sequence[Balance], after: Sequence[Balance]) -> None:
     """Replace the balances from the first that differs on."""
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
-    if gone := before[same:]:
-        await conn.execute("delete from balance where loan = $1 and since >= $2", loan_id, gone[0].since)
-    await conn.executemany(BALANCES, [(loan_id, balance.since, *_columns(balance)) for balance in after[same:]])
-
-
-def _columns(balance: Balance) -> tuple[Any, ...]:
-    return (balance.status, balance.due_on, balance.in_term, balance.overdue, balance.frozen, balance.overdue_since)
+    changed = after[same:]
+    if days := [balance.since for balance in (*before[same:], *changed)]:
+        columns = [[getattr(balance, name) for balance in changed] for name in Balance._fields]
+        await conn.execute(BALANCES, loan_id, min(days), *columns)
 
 
 async def _append(conn: Connection, held: Held, fresh: Sequence[Entry], reference: str | None) -> None:

@@ -12,7 +12,7 @@ from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach
 from services.loans.entries.actions import LEGAL
-from services.loans.entries.books import Balance, Entry, at, flows
+from services.loans.entries.books import Balance, Entry, at, effective
 from services.loans.loans.schemas import LoanOut
 
 
@@ -24,12 +24,12 @@ def out(row: Row | Mapping[str, Any], as_of: date) -> LoanOut:
 
 def shown(row: Mapping[str, Any], timeline: Sequence[Balance], entries: Sequence[Entry], as_of: date) -> LoanOut:
     """A loan's row with what its ledger adds up to, as the door shows it."""
-    paid = [(flow.kind, flow.amount) for flow in flows(entries) if flow.on <= as_of]
+    counted = [entry for entry in effective(entries) if entry.occurred_on <= as_of]
     now = at(timeline, as_of) or timeline[0]
     sums = {
         "outstanding": now.outstanding,
-        "disbursed": sum(amount for kind, amount in paid if kind == "disbursed"),
-        "principal_repaid": sum(amount for kind, amount in paid if kind == "repaid"),
+        "disbursed": sum(entry.amount for entry in counted if entry.kind == "disbursement"),
+        "principal_repaid": sum(entry.amount for entry in counted if entry.kind == "principal"),
     }
     return out({**row, **now._asdict(), **sums}, as_of)
 
