@@ -10,6 +10,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.context import Context, current
+from services.chassis.negotiation import weighted
 from services.chassis.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, traceparent_of
 
 log = logging.getLogger("danvan.access")
@@ -33,15 +34,9 @@ class TooLargeError(Exception):
 def language_of(header: str) -> str:
     """`vi` or `en` by Accept-Language (RFC 9110 § 12.5.4); `vi` where neither is asked for."""
     best, chosen = 0.0, "vi"
-    for part in header.split(","):
-        tag, _, quality = part.strip().partition(";q=")
-        try:
-            weight = float(quality or 1)
-        except ValueError:
-            weight = 0.0
-        name = tag.strip().lower()[:2]
-        if name in ("vi", "en") and weight > best:
-            best, chosen = weight, name
+    for tag, weight in weighted(header):
+        if tag[:2] in ("vi", "en") and weight > best:
+            best, chosen = weight, tag[:2]
     return chosen
 
 

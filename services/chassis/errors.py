@@ -3,7 +3,7 @@
 Problem
 ├── Unauthenticated 401    ├── NotFound 404    ├── Stale 412          ├── PreconditionRequired 428
 ├── Forbidden 403          ├── Conflict 409    ├── Unprocessable 422  ├── TooManyRequests 429
-├── Gone 410               ├── UnsupportedMediaType 415
+├── Gone 410               ├── NotAcceptable 406 ├── UnsupportedMediaType 415
 └── Unavailable 503 (not now: try again after `Retry-After` seconds)
 """
 
@@ -105,6 +105,12 @@ class NotFound(Problem):
     """There is no such thing inside the caller's reach."""
 
     status, slug = 404, "not-found"
+
+
+class NotAcceptable(Problem):
+    """What is asked for is not to be had in any form the caller takes."""
+
+    status, slug = 406, "not-acceptable"
 
 
 class Conflict(Problem):

@@ -18,6 +18,7 @@ from services.loans.memberships import api as memberships
 from services.loans.portfolio import api as portfolio
 from services.loans.postings import api as postings
 from services.loans.programmes import api as programmes
+from services.loans.proposals import api as proposals
 from services.loans.receipts import api as receipts
 from services.loans.savings import api as savings
 from services.loans.statements import api as statements
@@ -28,7 +29,7 @@ SERVICE = Service(
     routers=[
         *(programmes.router, borrowers.router, applications.router, steps.of_application),
         *(loans.router, postings.of_loan, entries.router, entries.of_loan, checks.router),
-        *(groups.router, memberships.of_group, savings.router, savings.of_group),
+        *(groups.router, memberships.of_group, proposals.of_group, savings.router, savings.of_group),
         *(statements.router, corrections.router, receipts.router, portfolio.router),
         *(feed_router("loans"), webhook_router("loans")),
     ],
