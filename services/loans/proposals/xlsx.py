@@ -20,7 +20,8 @@ from services.loans.proposals.form import (
 )
 
 BOLD, CENTRED = Font(bold=True), Alignment(horizontal="center", vertical="center", wrap_text=True)
-BOX = Border(*[Side("thin")] * 4)
+THIN = Side("thin")
+BOX = Border(left=THIN, right=THIN, top=THIN, bottom=THIN)
 MM_PER_CHARACTER = 2
 ABOVE = (NUMBER, *NATION, TITLE)
 
