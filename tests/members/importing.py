@@ -37,7 +37,7 @@ async def send(members: httpx.AsyncClient, content: bytes, **query: Any) -> dict
 
 async def ended(members: httpx.AsyncClient, import_id: str) -> dict[str, Any]:
     """The import when it has ended."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(60):
         while True:
             body: dict[str, Any] = (await members.get(f"/v1/imports/{import_id}")).json()
             if body["state"] in ENDED:
