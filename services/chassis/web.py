@@ -18,6 +18,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 SAFE = {"GET", "HEAD", "OPTIONS"}
 MONEY, SHOWN_ONCE, FILE, ASKS = "x-money", "x-shown-once", "x-file", "x-asks"
 POSITIONS_IN_HEADER = 100
+NUL = rb"\u0000"
+"""As JSON writes it. PostgreSQL refuses it in text, and in JSON only when that is read."""
 
 
 class Transactional(APIRoute):
@@ -52,6 +54,8 @@ class Transactional(APIRoute):
 
         async def transact(request: Request, content: bytes) -> Response:
             caller = await authenticate(request)
+            if NUL in content:
+                raise invalid("", "nul", "Có ký tự NUL, không ghi được", "Holds a NUL, which no text column takes")
             async with db.transaction(request.app.state.pool) as conn:
                 claimed = None
                 if not asks:

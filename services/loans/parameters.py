@@ -31,5 +31,6 @@ def decisions(name: Name) -> tuple[tuple[date, int], ...]:
 
 
 def parameter(name: Name, on: date) -> int:
-    """The value in force on a day."""
-    return next(value for valid_from, value in reversed(decisions(name)) if valid_from <= on)
+    """The value in force on a day; before the first decision, the first."""
+    found = decisions(name)
+    return next((value for valid_from, value in reversed(found) if valid_from <= on), found[0][1])

@@ -51,8 +51,9 @@ async def get(conn: Connection, reach: Reach, application_id: UUID) -> Applicati
 async def _row(conn: Connection, reach: Reach, application_id: UUID) -> Row:
     row = await conn.fetchrow(
         """
-        select application.*, loan.id as loan from application left join loan on loan.application = application.id
-        where application.id = $1 and application.unit = any($2) and ($3::uuid is null or application.branch = $3)
+        select application.*, loan.id as loan from application join borrower on borrower.id = application.borrower
+            left join loan on loan.application = application.id
+        where application.id = $1 and borrower.unit = any($2) and ($3::uuid is null or borrower.branch = $3)
         """,
         application_id,
         list(reach.units),
@@ -72,14 +73,18 @@ async def find(
     limit: int,
     cursor: str | None,
 ) -> Page[ApplicationOut]:
-    """Applications of `unit` (or of all of `reach`), of `borrower` and in `state`, by unit and id."""
+    """Applications of `unit` (or of all of `reach`), of `borrower` and in `state`, by unit and id.
+
+    An application goes with its household: it is of the unit where that lives, though it counts where it was made.
+    """
     reach = reach.within(unit)
     start = after(cursor, str, UUID)
     rows = await conn.fetch(
         """
-        select application.*, loan.id as loan from application left join loan on loan.application = application.id
-        where application.unit = any($1) and ($2::uuid is null or application.branch = $2)
-          and ($3::uuid is null or application.borrower = $3) and ($4::text is null or state = $4)
+        select application.*, loan.id as loan from application join borrower on borrower.id = application.borrower
+            left join loan on loan.application = application.id
+        where borrower.unit = any($1) and ($2::uuid is null or borrower.branch = $2)
+          and ($3::uuid is null or application.borrower = $3) and ($4::text is null or application.state = $4)
           and ($5::text is null or (application.unit, application.id) > ($5, $6::uuid))
         order by application.unit, application.id limit $7
         """,
@@ -118,7 +123,8 @@ async def case(conn: Connection, borrower: UUID, programme: ProgrammeCode, on: d
     """What eligibility is judged by on a day; `asked` are amount, term, poverty status and what is attested."""
     row = await conn.fetchrow(
         """
-        select coalesce(sum(case now.status when 'signed' then loan.amount else now.outstanding end)
+        select coalesce(sum(now.outstanding + case when now.status in ('withdrawn', 'repaid', 'written_off') then 0
+                                else greatest(loan.amount - paid_out.amount, 0) end)
                         filter (where programme_code = $2), 0)::bigint as owed,
                coalesce(sum(now.overdue), 0)::bigint as overdue,
                exists (select from application where application.borrower = $1 and application.programme_code = $2
@@ -129,6 +135,10 @@ async def case(conn: Connection, borrower: UUID, programme: ProgrammeCode, on: d
         from loan left join lateral (
             select * from balance where loan = loan.id and since <= $3 order by since desc limit 1
         ) as now on true
+        cross join lateral (
+            select coalesce(sum(principal), 0) as amount from entry
+            where entry.loan = loan.id and occurred_on <= $3 and 'disbursement' in (kind, reverses_kind)
+        ) as paid_out
         where loan.borrower = $1
         """,
         borrower,

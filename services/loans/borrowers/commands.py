@@ -41,7 +41,7 @@ where id = $1 returning 1
 RESTATE = "update borrower set state = $2, version = $3, recorded_at = $4 where id = $1 returning 1"
 OWNERS = {
     of: f"""
-    select * from borrower where id = (select borrower from {of} where id = $1 and unit = any($2))
+    select * from borrower where id = (select borrower from {of} where id = $1)
       and unit = any($2) and ($3::uuid is null or branch = $3) for update
     """  # noqa: S608  # names of our own tables
     for of in ("loan", "application")
@@ -107,9 +107,10 @@ async def correct(conn: Connection, reach: Reach, borrower_id: UUID, version: in
         given.setdefault("branch", None)
     before = queries.places_of(row)
     places = timeline.put_right(before, given, body.effective_on)
-    if not all(reach.covers(place.unit, place.branch) for place in places[-1:]):
-        raise NotFound
     since = body.effective_on or places[0].since
+    named = [timeline.place_on(places, since)] if {"unit", "branch"} & given.keys() else []
+    if not all(reach.covers(place.unit, place.branch) for place in (places[-1], *named)):
+        raise NotFound
     loans = await queries.balances(conn, borrower_id)
     state = BorrowerCorrected(**await _state(conn, borrower_id, places, list(loans.values())))
     name = body.representative if "representative" in body.model_fields_set else row["representative"]

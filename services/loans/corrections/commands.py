@@ -96,6 +96,8 @@ async def approve(conn: Connection, reach: Reach, actor: str, correction_id: UUI
         raise Conflict(
             Text("Người đề xuất không được tự duyệt", "Whoever proposed it may not approve it"), slug="four-eyes"
         )
+    if row["superseded_by"] is not None:
+        raise Stale(Text("Sao kê đã được thay bằng bản mới", "The bank has sent another statement of the month"))
     if row["ledger_entries"] != len(held.entries):
         raise Stale(Text("Sổ của khoản vay đã thay đổi: hãy đề xuất lại", "The loan's ledger has moved: propose again"))
     entries = await _post(conn, reach, row["loan"], lines, row["reference"])
@@ -196,7 +198,7 @@ async def _undecided(
     held = await hold(conn, reach, (await queries.get(conn, reach, correction_id)).loan)
     row = await conn.fetchrow(
         """
-        select correction.*, as_of from correction join statement on statement.id = statement
+        select correction.*, as_of, superseded_by from correction join statement on statement.id = statement
         where correction.id = $1 for update of correction
         """,
         correction_id,

@@ -35,6 +35,8 @@ class LineIn(BaseModel):
             whole = self.reverses is None and self.amount is not None and self.occurred_on is not None
         if not whole or (self.until is not None) != (self.kind in ENDING):
             raise PydanticCustomError("line", "reversal: `reverses` only; else amount, occurred_on; until if it ends")
+        if self.until is not None and self.occurred_on is not None and self.until < self.occurred_on:
+            raise PydanticCustomError("until", "`until` lies before `occurred_on`", {"vi": "Trước ngày phát sinh"})
         return self
 
 

@@ -51,13 +51,13 @@ def whole(run: int) -> int:
 
 def schedule(rates: Rates, balance: Balance, day: date, every_months: int) -> list[Instalment]:
     """Equal instalments of what is in term on a day, every so many months until it is due, the last with the rest."""
+    if not balance.in_term or day >= balance.due_on:
+        return []
     dates, number = [], 1
     while (on := months_after(day, number * every_months)) < balance.due_on:
         dates.append(on)
         number += 1
     dates.append(balance.due_on)
-    if not balance.in_term or day >= balance.due_on:
-        return []
     found, owed, since = [], balance.in_term, day
     for left, on in zip(range(len(dates), 0, -1), dates, strict=True):
         principal = owed // left

@@ -10,7 +10,7 @@ from contracts.credit_groups import CreditGroupSpell, Rating
 from services.loans.borrowers.schemas import UnitCode
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="Year and month: 2026-03")]
+Month = Annotated[str, Field(pattern=r"^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$", description="Year and month: 2026-03")]
 Members = Annotated[list[UUID], Field(max_length=200, description="Borrowers")]
 
 

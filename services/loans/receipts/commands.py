@@ -69,7 +69,8 @@ async def confirm_by_line(conn: Connection, reach: Reach, row: Row) -> bool:
             now = await conn.fetchrow("select * from books_on($1, $2, $3)", row["loan"], row["month"], row["as_of"])
             assert now is not None, "a sum is always one row"
             receipts = await _explaining(conn, row)
-            if any(row[f"our_{name}"] != now[name] for name in ("in_term", "overdue", "frozen")) or not receipts:
+            seen = ("in_term", "overdue", "frozen", *(() if row["interest"] is None else ("interest",)))
+            if any(row[f"our_{name}"] != now[name] for name in seen) or not receipts:
                 raise Stale
             for receipt in receipts:
                 await _confirm(conn, reach, held, receipt, receipt["collected_on"], None)

@@ -30,7 +30,8 @@ HEADINGS: dict[FieldName, tuple[str, ...]] = {
 NEEDED: tuple[FieldName, ...] = ("contract_number", "customer_code", "programme", "in_term", "overdue", "frozen")
 OWED: tuple[FieldName, ...] = ("in_term", "overdue", "frozen")
 MOVED: tuple[FieldName, ...] = ("interest", "disbursed", "repaid")
-MOST = 9_000_000_000_000_000
+MOST = 10_000_000_000_000
+"""VND in a cell: the sums of as many lines as a file may have still fit."""
 TOTALS = {"tong", "tong cong", "cong", "tong so", "total"}
 """A row without a contract that begins so is a sum, and no line."""
 _GROUPED = re.compile(r"(\d{1,3}(?:([.,\s])\d{3})(?:\2\d{3})*|\d+)(?:[.,]0{1,2})?")
