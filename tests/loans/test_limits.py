@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import BA_CHE, MONG_DUONG, made
 from tests.issuer import Issuer
-from tests.loans.lending import TERMS, act, borrower, contract, entry, loan, pointers, request, step
+from tests.loans.lending import TERMS, act, approved, borrower, contract, entry, loan, pointers, request, step
 from tests.loans.reconciling import collected, key, lent, line, send
 
 M = 1_000_000
@@ -61,13 +61,20 @@ async def test_no_past_is_put_into_another_commune(loans: httpx.AsyncClient, iss
 
 
 async def test_the_cap_counts_what_may_still_be_paid_out(loans: httpx.AsyncClient) -> None:
-    """One tranche of a contract leaves the rest of it owed in the sense of the cap, until it is repaid."""
+    """One tranche of what was approved leaves the rest of it owed in the sense of the cap, until it is repaid."""
     who = await borrower(loans)
-    first = await made(await loans.post("/v1/loans", json=contract(who, amount=TERMS["cap"])))
+    asked = await approved(loans, who)
+    first = await made(await loans.post("/v1/loans", json=contract(who, application=asked["id"])))
     await made(await entry(loans, first["id"], "disbursements", 10 * M, "2022-02-01"))
 
     async def cap() -> str:
-        body = {"borrower": who["id"], "programme": TERMS["code"], "amount": M, "term_months": 12, "on": "2022-04-01"}
+        body = {
+            "borrower": who["id"],
+            "programme": TERMS["code"],
+            "amount": 130 * M,
+            "term_months": 12,
+            "on": "2022-04-01",
+        }
         rules = (await made(await loans.post("/v1/applications/eligibility", json=body), 200))["items"]
         return str(next(each["verdict"] for each in rules if each["rule"] == "cap"))
 

@@ -123,7 +123,8 @@ async def case(conn: Connection, borrower: UUID, programme: ProgrammeCode, on: d
     """What eligibility is judged by on a day; `asked` are amount, term, poverty status and what is attested."""
     row = await conn.fetchrow(
         """
-        select coalesce(sum(now.outstanding + case when now.status in ('withdrawn', 'repaid', 'written_off') then 0
+        select coalesce(sum(now.outstanding + case when now.status in ('withdrawn', 'repaid', 'written_off')
+                                  or now.status <> 'signed' and loan.application is null then 0
                                 else greatest(loan.amount - paid_out.amount, 0) end)
                         filter (where programme_code = $2), 0)::bigint as owed,
                coalesce(sum(now.overdue), 0)::bigint as overdue,
