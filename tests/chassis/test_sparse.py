@@ -13,7 +13,13 @@ from tests.chassis.test_http import problem
 from tests.conftest import Api
 from tests.issuer import Issuer
 
-WITHOUT = {"/v1/events", "/v1/stream", "/v1/imports/template", "/v1/imports/{import_id}/errors"}
+WITHOUT = {
+    "/v1/events",
+    "/v1/stream",
+    "/v1/imports/template",
+    "/v1/groups/{group_id}/proposals",
+    "/v1/imports/{import_id}/errors",
+}
 """Reads whose answers have no fields of their own: CloudEvents, server-sent events, files."""
 
 
