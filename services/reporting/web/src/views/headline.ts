@@ -11,7 +11,7 @@ interface Shown {
   change: HTMLElement;
 }
 
-/** Writes "▲ 1.204 (4,1 %)"; the sentence for a screen reader says the same in words. */
+/** Writes an arrow, drawn as fonts may lack it, and "1.204 (4,1 %)"; the sentence for a screen reader says the same in words. */
 function writeChange(element: HTMLElement, card: Card, { lang, say }: Context): void {
   const found = change(card.value, card.previous, card.unit, lang);
   element.dataset["direction"] = found?.direction ?? "none";
@@ -20,7 +20,7 @@ function writeChange(element: HTMLElement, card: Card, { lang, say }: Context): 
   if (found.direction === "same") return element.append(say("same"));
   element.title = `${exact(card.previous, card.unit, lang)} → ${exact(card.value, card.unit, lang)}`;
   element.append(
-    h("span", { class: "arrow", "aria-hidden": "true" }, found.direction === "up" ? "▲" : "▼"),
+    h("span", { class: `arrow ${found.direction}`, "aria-hidden": "true" }),
     h("span", { class: "unseen" }, say(found.direction)),
     ` ${found.amount}${found.share ? ` (${found.share})` : ""} `,
     h("span", { class: "unseen" }, say("againstPrevious")),
@@ -58,7 +58,7 @@ export function headline(data: Dashboard, context: Context): Part<Dashboard> & {
   }
   const element = h("section", { class: "headline", "aria-label": say("headline") }, ...[...groups].map(([source, cards]) =>
     h("section", { class: "group" },
-      h("div", { class: "beside" }, h("h2", {}, sayCode(say, "group_", source)), h("p", { class: "quiet hint", "aria-hidden": "true" }, `▲▼ ${say("againstPrevious")}`)),
+      h("div", { class: "beside" }, h("h2", {}, sayCode(say, "group_", source)), h("p", { class: "quiet hint", "aria-hidden": "true" }, say("againstPrevious"))),
       h("dl", { class: "board" }, ...cards.map(cell)))));
   data.cards.forEach((card) => write(card, false));
   return {
