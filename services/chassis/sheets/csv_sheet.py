@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from services.chassis.sheets.sheet import LONGEST_CELL, Row, Sheet, Unreadable, check_font, number_rows
 
@@ -13,6 +14,8 @@ DELIMITERS = ",;\t"
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 SAMPLE = 1 << 18
 WINDOWS_1258 = "cp1258"
+LONGEST_LINE = 1 << 20
+"""Characters: many times what any row of ours holds."""
 
 
 class CsvSheet(Sheet):
@@ -39,7 +42,7 @@ class CsvSheet(Sheet):
 
     def _records(self, delimiter: str) -> Generator[Sequence[str]]:
         with self.path.open(encoding=self.encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            reader = csv.reader(_lines(file), delimiter=delimiter, strict=True)
             try:
                 for record in reader:
                     if any(len(cell) > LONGEST_CELL for cell in record):
@@ -62,6 +65,14 @@ class CsvSheet(Sheet):
             for record in islice(records, 20):
                 cells += len(record)
         return cells
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    """The lines, none of which is read further than any row could be long."""
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise csv.Error("a line is too long")
+        yield line
 
 
 def _encoding(path: Path) -> str:
