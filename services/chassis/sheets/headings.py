@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from services.chassis.paging import fold
 from services.chassis.sheets.sheet import MAX_COLUMNS, Row, Sheet, Unreadable, check_font
 
 SEARCHED, FEWEST = 20, 2
-Names = Mapping[str, Sequence[str]]
+Names = Mapping[Any, Sequence[str]]
 """Of each field what it is called; the first name is the one told to people."""
 
 
@@ -19,6 +19,17 @@ class Column(NamedTuple):
     column: str
     heading: str
     field: str | None
+
+
+class Mapped(Protocol):
+    """A column with the field it is taken for."""
+
+    @property
+    def column(self) -> str: ...
+    @property
+    def heading(self) -> str: ...
+    @property
+    def field(self) -> str | None: ...
 
 
 class Plan(NamedTuple):
@@ -49,10 +60,10 @@ def plan(sheet: Sheet, names: Names, own: Mapping[str, str | None], needed: Sequ
     top = list(islice(sheet.rows(), SEARCHED))
     if not top:
         raise Unreadable("empty", "Tệp không có dòng nào", "The file has no rows")
-    found = [sum(known.get(key(text)) is not None for text in _texts(row)) for row in top]
+    found = [sum(known.get(key(text)) is not None for text in texts(row)) for row in top]
     at = found.index(max(found))
     if found[at] < FEWEST:
-        check_font(" ".join(text for row in top for text in _texts(row)))
+        check_font(" ".join(text for row in top for text in texts(row)))
         told = ", ".join(names[field][0] for field in needed)
         raise Unreadable(
             "no_headings",
@@ -61,20 +72,22 @@ def plan(sheet: Sheet, names: Names, own: Mapping[str, str | None], needed: Sequ
         )
     sheet.check_below(top[at].number)
     columns = [
-        Column(letters(n), " ".join(text.split()), known.get(key(text))) for n, text in enumerate(_texts(top[at]))
+        Column(letters(n), " ".join(text.split()), known.get(key(text))) for n, text in enumerate(texts(top[at]))
     ]
-    _check(columns, names, needed)
+    check(columns, names, needed)
     return Plan(top[at].number, columns)
 
 
-def _texts(row: Row) -> list[str]:
+def texts(row: Row) -> list[str]:
+    """The cells of a row as text, without the empty ones at its end."""
     cells = ["" if cell is None else str(cell) for cell in row.cells[: MAX_COLUMNS + 1]]
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
 
 
-def _check(columns: Sequence[Column], names: Names, needed: Sequence[str]) -> None:
+def check(columns: Sequence[Mapped], names: Names, needed: Sequence[str]) -> None:
+    """Raises Unreadable: too many columns, two of one field, a needed field without one."""
     if len(columns) > MAX_COLUMNS:
         raise Unreadable("too_many_columns", f"Có hơn {MAX_COLUMNS} cột", f"There are more than {MAX_COLUMNS} columns")
     by_field: dict[str, list[str]] = {}

@@ -70,7 +70,7 @@ async def receive(conn: Connection, reach: Reach, file: IO[bytes], said: Upload)
 def _open(path: Path, own: Mapping[str, str | None]) -> tuple[Sheet, headings.Plan]:
     sheet = open_sheet(path)
     try:
-        return sheet, headings.plan(sheet, HEADINGS, own, NEEDED)  # type: ignore[arg-type]  # its keys are literals
+        return sheet, headings.plan(sheet, HEADINGS, own, NEEDED)
     except Unreadable:
         sheet.close()
         raise

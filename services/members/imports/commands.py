@@ -12,10 +12,11 @@ from contracts import units
 from services.chassis import journal
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Fault, Text, UnsupportedMediaType, invalid
+from services.chassis.sheets.headings import key
 from services.chassis.sheets.sheet import CSV_TYPE, XLSX_TYPE, Sheet
 from services.members.imports import queries
 from services.members.imports.deciding import Decision, Task
-from services.members.imports.mapping import Plan, key
+from services.members.imports.mapping import Plan
 from services.members.imports.schemas import FieldName, ImportOut, Mode
 from services.members.reorganisations import queries as reorganisations
 

@@ -1,13 +1,12 @@
 """Which column is what: headings as officers write them, and as a caller said before."""
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, get_args
 from uuid import UUID
 
-from services.chassis.paging import fold
-from services.chassis.sheets.sheet import MAX_COLUMNS, Row, Sheet, Unreadable, check_font
+from services.chassis.sheets.headings import FEWEST, SEARCHED, check, key, letters, texts
+from services.chassis.sheets.sheet import Sheet, Unreadable, check_font
 from services.members.imports.schemas import ColumnOut, FieldName
 
 HEADINGS: dict[FieldName, tuple[str, ...]] = {
@@ -31,13 +30,7 @@ HEADINGS: dict[FieldName, tuple[str, ...]] = {
 }
 """What each field is called; the first name is the template's."""
 ERROR = {"vi": "Lỗi", "en": "Error"}
-SEARCHED, FEWEST = 20, 2
 NEEDED: tuple[FieldName, ...] = ("name", "joined_on")
-
-
-def key(heading: str) -> str:
-    """A heading as it is compared: without marks, case, signs and what stands in parentheses."""
-    return " ".join(re.findall(r"[0-9a-z]+", fold(re.sub(r"\(.*?\)", " ", heading))))
 
 
 KNOWN: dict[str, FieldName | None] = {key(name): field for field, names in HEADINGS.items() for name in names}
@@ -65,10 +58,10 @@ def plan(sheet: Sheet, own: Mapping[str, FieldName | None], branch: UUID | None)
     top = list(islice(sheet.rows(), SEARCHED))
     if not top:
         raise Unreadable("empty", "Tệp không có dòng nào", "The file has no rows")
-    found = [sum(known.get(key(text)) is not None for text in _texts(row)) for row in top]
+    found = [sum(known.get(key(text)) is not None for text in texts(row)) for row in top]
     at = found.index(max(found))
     if found[at] < FEWEST:
-        check_font(" ".join(text for row in top for text in _texts(row)))
+        check_font(" ".join(text for row in top for text in texts(row)))
         raise Unreadable(
             "no_headings",
             f"Không thấy dòng tiêu đề (Họ và tên, Ngày sinh, Ngày vào Hội …) trong {SEARCHED} dòng đầu",
@@ -77,50 +70,15 @@ def plan(sheet: Sheet, own: Mapping[str, FieldName | None], branch: UUID | None)
     sheet.check_below(top[at].number)
     columns = [
         ColumnOut(column=letters(n), heading=" ".join(text.split()), field=known.get(key(text)))
-        for n, text in enumerate(_texts(top[at]))
+        for n, text in enumerate(texts(top[at]))
     ]
-    _check(columns, branch)
-    check_font(" ".join(_texts(row)[n] for row in top[at + 1 :] for n in _names(columns) if n < len(_texts(row))))
+    check(columns, HEADINGS, NEEDED if branch else (*NEEDED, "branch"))
+    check_font(" ".join(texts(row)[n] for row in top[at + 1 :] for n in _names(columns) if n < len(texts(row))))
     return Plan(top[at].number, at + 1, columns)
-
-
-def letters(number: int) -> str:
-    """A, B … Z, AA … for 0, 1 …"""
-    first, last = divmod(number, 26)
-    return (letters(first - 1) if first else "") + chr(ord("A") + last)
 
 
 def _names(columns: Sequence[ColumnOut]) -> list[int]:
     return [n for n, column in enumerate(columns) if column.field == "name"]
-
-
-def _texts(row: Row) -> list[str]:
-    cells = ["" if cell is None else str(cell) for cell in row.cells[: MAX_COLUMNS + 1]]
-    while cells and not cells[-1].strip():
-        cells.pop()
-    return cells
-
-
-def _check(columns: Sequence[ColumnOut], branch: UUID | None) -> None:
-    if len(columns) > MAX_COLUMNS:
-        raise Unreadable("too_many_columns", f"Có hơn {MAX_COLUMNS} cột", f"There are more than {MAX_COLUMNS} columns")
-    by_field: dict[str, list[str]] = {}
-    for column in columns:
-        if column.field:
-            by_field.setdefault(column.field, []).append(f"{column.column} «{column.heading}»")
-    if twice := [", ".join(names) for names in by_field.values() if len(names) > 1]:
-        raise Unreadable(
-            "duplicate_headings",
-            f"Nhiều cột cùng nghĩa ({'; '.join(twice)}): xóa bớt, hoặc cho biết cột nào bỏ qua bằng mapping",
-            f"Several columns mean the same ({'; '.join(twice)}): remove one, or say by mapping which to ignore",
-        )
-    needed = NEEDED if branch else (*NEEDED, "branch")
-    if missing := [HEADINGS[field][0] for field in needed if field not in by_field]:
-        raise Unreadable(
-            "missing_columns",
-            f"Thiếu cột: {', '.join(missing)}. Nếu cột có tên khác, cho biết bằng mapping",
-            f"Columns are missing: {', '.join(missing)}. If they have other names, say so by mapping",
-        )
 
 
 assert set(HEADINGS) == set(get_args(FieldName))
