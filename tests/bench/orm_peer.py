@@ -1,13 +1,16 @@
 """The peer: the same enrolment, list and search written with the usual idioms of FastAPI and SQLAlchemy's asyncio ORM.
 
 Session per request by a `yield` dependency, token verified per request, objects loaded, added, committed, refreshed.
+It records what ours does: the person, her dated timeline with the household's poverty status, the folded name with the
+index that a search needs, and an event that tells the timeline.
 Pages by offset; a name is sought by ILIKE, as DHIS2 (`like` filters) and Fineract (client search) do it, but without
 the total that they count. Nothing is masked, and no look is logged.
 """
 
 import os
+import unicodedata
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -15,7 +18,7 @@ import jwt
 import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import JSON, ForeignKey, select
+from sqlalchemy import JSON, ForeignKey, Index, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -31,6 +34,7 @@ class Branch(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     unit: Mapped[str]
     closed_on: Mapped[date | None]
+    timeline: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
 
 
 class Household(Base):
@@ -39,6 +43,7 @@ class Household(Base):
     __tablename__ = "peer_household"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     unit: Mapped[str]
+    timeline: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
 
 
 class Member(Base):
@@ -56,8 +61,15 @@ class Member(Base):
     core: Mapped[bool]
     joined_on: Mapped[date]
     status: Mapped[str] = mapped_column(default="active")
+    poverty_status: Mapped[str | None]
+    name_folded: Mapped[str]
+    timeline: Mapped[list[dict[str, Any]]] = mapped_column(JSON, deferred=True)
     version: Mapped[int] = mapped_column(default=1)
     recorded_at: Mapped[datetime]
+
+
+Index("peer_member_words", func.to_tsvector(literal_column("'simple'"), Member.name_folded), postgresql_using="gin")
+Index("peer_member_same", Member.name_folded, Member.birth_year)
 
 
 class Outbox(Base):
@@ -88,6 +100,21 @@ class MemberIn(BaseModel):
     joined_on: date
 
 
+class Spell(BaseModel):
+    """What held from a day on."""
+
+    since: date
+    cause: str = "began"
+    unit: str
+    branch: uuid.UUID
+    household: uuid.UUID | None
+    status: str = "active"
+    kind: str
+    core: bool
+    ethnicity: str
+    poverty_status: str | None = None
+
+
 class MemberOut(MemberIn):
     """The member as stored."""
 
@@ -96,6 +123,7 @@ class MemberOut(MemberIn):
     id: uuid.UUID
     unit: str
     status: str
+    poverty_status: str | None
     version: int
     recorded_at: datetime
 
@@ -125,6 +153,28 @@ def caller(authorization: Annotated[str, Header()]) -> dict[str, Any]:
     return claims
 
 
+def folded(name: str) -> str:
+    """Lower case without Vietnamese marks."""
+    plain = unicodedata.normalize("NFD", name.lower().replace("đ", "d"))
+    return "".join(each for each in plain if not unicodedata.combining(each))
+
+
+def lived(body: MemberIn, branch: Branch, household: Household | None) -> Iterator[Spell]:
+    """Her timeline: a spell from the day she joins, and from each on which her branch's unit or her home's status is
+    another."""
+    homes = household.timeline if household else []
+    days = {date.fromisoformat(each["since"]) for each in (*branch.timeline, *homes)}
+    for since in sorted({body.joined_on, *(day for day in days if day > body.joined_on)}):
+        there = [each for each in branch.timeline if each["since"] <= since.isoformat()] or branch.timeline
+        held = [each for each in homes if each["since"] <= since.isoformat()]
+        yield Spell(
+            since=since,
+            unit=there[-1]["unit"],
+            poverty_status=held[-1].get("poverty_status") if held else None,
+            **body.model_dump(include={"branch", "household", "kind", "core", "ethnicity"}),
+        )
+
+
 @app.post("/v1/members", status_code=201)
 async def enrol(
     body: MemberIn,
@@ -135,11 +185,20 @@ async def enrol(
     branch = (await db.execute(select(Branch).where(Branch.id == body.branch))).scalar_one_or_none()
     if branch is None or branch.closed_on is not None:
         raise HTTPException(422, "branch")
+    household = None
     if body.household is not None:
         household = await db.get(Household, body.household)
         if household is None or household.unit != branch.unit:
             raise HTTPException(422, "household")
-    member = Member(**body.model_dump(), unit=branch.unit, recorded_at=datetime.now(UTC).replace(tzinfo=None))
+    spells = [spell.model_dump(mode="json") for spell in lived(body, branch, household)]
+    member = Member(
+        **body.model_dump(),
+        unit=branch.unit,
+        poverty_status=spells[-1]["poverty_status"],
+        name_folded=folded(body.name),
+        timeline=spells,
+        recorded_at=datetime.now(UTC).replace(tzinfo=None),
+    )
     db.add(member)
     await db.flush()
     db.add(
@@ -149,7 +208,7 @@ async def enrol(
             version=1,
             occurred_on=member.joined_on,
             unit=member.unit,
-            data=body.model_dump(mode="json", exclude={"name"}),
+            data={"birth_year": body.birth_year, "timeline": spells},
             actor=claims["sub"],
         )
     )

@@ -24,10 +24,10 @@ MEMBERS, CLIENTS, THINK, SECONDS = 420_000, 50, 1.0, 3.0
 ASKED = 400
 PURPOSE = {"Purpose": "membership-management"}
 PEERS = {
-    "peer_branch": "select id, unit, closed_on from branch",
-    "peer_household": "select id, unit from household",
+    "peer_branch": "select id, unit, closed_on, timeline from branch",
+    "peer_household": "select id, unit, timeline from household",
     "peer_member": "select id, unit, branch, household, name, birth_year, ethnicity, kind, core, joined_on, status,"
-    " version, recorded_at at time zone 'UTC' from member",
+    " poverty_status, name_folded, timeline, version, recorded_at at time zone 'UTC' from member",
 }
 
 

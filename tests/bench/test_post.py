@@ -1,6 +1,7 @@
 """POST /v1/members with its journal row, against the ORM peer and against pgbench, in one run."""
 
 import asyncio
+import json
 import statistics
 import subprocess
 from pathlib import Path
@@ -47,8 +48,11 @@ async def test_post_member(folder: Path) -> None:
         headers = {"Authorization": f"Bearer {stack.token()}"}
         bodies = [_body(branches[n % BRANCHES], homes[n % BRANCHES], n) for n in range(1000)]
         ours = [load.request("POST", "/v1/members", headers, body) for body in bodies]
-        rows: dict[str, list[tuple[Any, ...]]] = {"peer_branch": [(each, "06760", None) for each in branches]}
-        rows |= {"peer_household": [(each, "06760") for each in homes]}
+        began = [{"since": "2010-01-01", "cause": "began", "unit": "06760"}]
+        rows: dict[str, list[tuple[Any, ...]]] = {
+            "peer_branch": [(each, "06760", None, json.dumps(began)) for each in branches],
+            "peer_household": [(each, "06760", json.dumps(began)) for each in homes],
+        }
         async with running(stack, folder, "orm_peer", **rows) as orm:
             theirs = [load.request("POST", "/v1/members", orm.headers, body) for body in bodies]
             mine: list[load.Result] = []
