@@ -54,7 +54,7 @@ class Service:
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-            app.state.pool = await db.connect_pool(settings, f"{self.name}-api")
+            app.state.pool = db.Pool(settings, f"{self.name}-api")
             try:
                 async with self.background(app) if self.background else contextlib.nullcontext():
                     yield

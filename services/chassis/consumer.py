@@ -67,7 +67,7 @@ async def consume(
 ) -> None:
     """Join the group, and again after every fault that waiting mends, until told to stop."""
     job.ready.update(database=False, kafka=False)
-    pool = await db.connect_pool(settings, f"{group}-projector")
+    pool = db.Pool(settings, f"{group}-projector")
     try:
         while not job.stopping.is_set():
             try:

@@ -2,23 +2,22 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from services.chassis.context import context
 from services.chassis.settings import Settings
 from services.chassis.telemetry import POOL_BUSY
 
 if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-    Single = asyncpg.Connection[asyncpg.Record]
-else:  # asyncpg's classes take no parameters at run time
-    Connection = asyncpg.Connection | PoolConnectionProxy
-    Single = asyncpg.Connection
+    Connection = asyncpg.Connection[asyncpg.Record]
+else:  # asyncpg's class takes no parameter at run time
+    Connection = asyncpg.Connection
+Single = Connection
 Row = asyncpg.Record
 log = logging.getLogger("danvan.db")
 
@@ -47,6 +46,9 @@ NOT_NOW: tuple[type[Exception], ...] = (
 """What waiting may mend: the database is away, frozen, starting, stopping, full, too slow or not migrated yet, it does
 not let us in, it ended a session that was silent, or another transaction was in the way."""
 ANSWER_SECONDS = 1.0
+CUT: tuple[type[BaseException], ...] = (asyncio.CancelledError, TimeoutError)
+"""After these a statement may still be under way: whatever were sent next would wait for it."""
+IDLE_SECONDS = 300
 SILENT_MS = 30_000
 """After so long without a sign from the other side of a connection, the server ends the session and frees its locks."""
 
@@ -72,49 +74,63 @@ def _options(settings: Settings, application: str, **session: str) -> dict[str, 
     }
 
 
-async def _nothing_to_reset(_: Connection) -> None:
-    """No session state is ever set on a pooled connection, so RESET ALL would be a round trip for nothing."""
-
-
 class Pool:
-    """asyncpg's pool with fair turns: its own queue lets a newcomer overtake those who wait, for seconds under load."""
+    """Connections, opened when first needed and taken in the order of asking.
 
-    def __init__(self, pool: Any, size: int) -> None:
-        self.pool, self.turns = pool, asyncio.Semaphore(size)
+    asyncpg's own pool lets a newcomer overtake those who wait, for seconds under load, and starts a task for each
+    connection that comes back.
+    """
+
+    def __init__(self, settings: Settings, application: str) -> None:
+        self.options = _options(settings, application)
+        self.turns = asyncio.Semaphore(settings.database_pool_max)
+        self.open: set[Connection] = set()
+        self.idle: list[tuple[float, Connection]] = []
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        """A connection, in the order of asking."""
+        """A connection. One on which a statement may still be under way when the block ends is cut off."""
         async with self.turns:
+            conn = self._idle() or await asyncpg.connect(**self.options)
+            self.open.add(conn)
             POOL_BUSY.inc()
-            conn = None
             try:
-                conn = await self.pool.acquire()
                 yield conn
+            except CUT:
+                conn.terminate()
+                raise
             except asyncpg.PostgresError as error:
                 error.detail = None  # it quotes the row at fault, and would be logged
                 raise
             finally:
                 POOL_BUSY.dec()
-                if conn is not None:
-                    await self.pool.release(conn)
+                self._back(conn)
+
+    def _idle(self) -> Connection | None:
+        while self.idle:
+            since, conn = self.idle.pop()
+            if not conn.is_closed() and time.monotonic() - since < IDLE_SECONDS:
+                return conn
+            self._end(conn)
+        return None
+
+    def _back(self, conn: Connection) -> None:
+        now = time.monotonic()
+        if conn.is_closed() or conn.is_in_transaction():
+            self._end(conn)
+        else:
+            self.idle.append((now, conn))
+        while self.idle and now - self.idle[0][0] >= IDLE_SECONDS:
+            self._end(self.idle.pop(0)[1])
+
+    def _end(self, conn: Connection) -> None:
+        self.open.discard(conn)
+        conn.terminate()
 
     def terminate(self) -> None:
         """Close every connection at once."""
-        self.pool.terminate()
-
-
-async def connect_pool(settings: Settings, application: str) -> Pool:
-    """A pool that connects when first used, so a process starts while its database is still away."""
-    size = settings.database_pool_max
-    pool = await asyncpg.create_pool(
-        min_size=0,
-        max_size=size,
-        max_inactive_connection_lifetime=300,
-        reset=_nothing_to_reset,
-        **_options(settings, application),
-    )
-    return Pool(pool, size)
+        for conn in list(self.open):
+            self._end(conn)
 
 
 async def connect(settings: Settings, application: str, **session: str) -> Single:
@@ -133,6 +149,8 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         await conn.execute("begin")
         try:
             yield conn
+        except CUT:
+            raise
         except BaseException:
             await conn.execute("rollback")
             raise
@@ -147,6 +165,8 @@ async def part(conn: Connection) -> AsyncIterator[None]:
     await conn.execute("savepoint part")
     try:
         yield
+    except CUT:
+        raise
     except BaseException:
         del written[before:]
         await conn.execute("rollback to savepoint part; release savepoint part")
@@ -167,7 +187,7 @@ async def asked(pool: Pool, query: str) -> Any:
         async with asyncio.timeout(ANSWER_SECONDS), pool.acquire() as conn:
             try:
                 return await conn.fetchval(query)
-            except asyncio.CancelledError:
+            except CUT:
                 conn.terminate()
                 raise
     except NOT_NOW as error:

@@ -1,5 +1,6 @@
 """The outermost layer of an API: trace, language, size limit, security headers, metrics and the access log line."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -10,7 +11,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.context import Context, current
+from services.chassis.errors import Text, TooLargeError, Unavailable
 from services.chassis.negotiation import weighted
+from services.chassis.problems import render
 from services.chassis.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, traceparent_of
 
 log = logging.getLogger("danvan.access")
@@ -21,14 +24,6 @@ SECURITY = [
     (b"referrer-policy", b"no-referrer"),
     (b"strict-transport-security", b"max-age=31536000"),
 ]
-
-
-class TooLargeError(Exception):
-    """The body passed `limit` bytes, declared or while it was being read."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        super().__init__(limit)
 
 
 def language_of(header: str) -> str:
@@ -61,12 +56,12 @@ class Edge:
                 traceparent=traceparent_of(span),
             )
             current.set(request)
-            status = 500
+            status, answered = 500, False
 
             async def answer(message: Message) -> None:
-                nonlocal status
+                nonlocal status, answered
                 if message["type"] == "http.response.start":
-                    status = message["status"]
+                    status, answered = message["status"], True
                     message["headers"] = [
                         *message["headers"],
                         *SECURITY,
@@ -80,6 +75,11 @@ class Edge:
             HTTP_IN_FLIGHT.inc()
             try:
                 await self.app(scope, self._limited(scope, headers, receive), answer)
+            except asyncio.CancelledError:  # the process leaves, and waits for this request no longer
+                if not answered:
+                    problem = Unavailable(Text("Dịch vụ đang dừng", "The service is stopping"))
+                    response = render(problem.body(request.language, scope["path"]), problem.headers)
+                    await response(scope, receive, answer)
             finally:
                 HTTP_IN_FLIGHT.dec()
                 route = getattr(scope.get("route"), "path", "unmatched")

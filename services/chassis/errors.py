@@ -169,6 +169,14 @@ def invalid(pointer: str, code: str, vi: str, en: str) -> Unprocessable:
     return Unprocessable(faults=[Fault(pointer, code, Text(vi, en))])
 
 
+class TooLargeError(Exception):
+    """The body passed `limit` bytes, declared or while it was being read."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(limit)
+
+
 def document(
     status: int,
     slug: str,

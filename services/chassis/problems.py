@@ -9,8 +9,7 @@ from starlette.exceptions import HTTPException
 
 from services.chassis import db
 from services.chassis.context import context
-from services.chassis.edge import TooLargeError
-from services.chassis.errors import Problem, Text, Unavailable, document, faults_of
+from services.chassis.errors import Problem, Text, TooLargeError, Unavailable, document, faults_of
 
 log = logging.getLogger("danvan")
 MEDIA_TYPE = "application/problem+json"
@@ -28,7 +27,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _render(body: dict[str, object], headers: dict[str, str] | None = None) -> Response:
+def render(body: dict[str, object], headers: dict[str, str] | None = None) -> Response:
+    """A problem document as a response."""
     status = body["status"]
     assert isinstance(status, int)
     return Response(json.dumps(body, ensure_ascii=False, default=str), status, headers, MEDIA_TYPE)
@@ -36,13 +36,13 @@ def _render(body: dict[str, object], headers: dict[str, str] | None = None) -> R
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return _render(error.body(context().language, request.url.path), error.headers)
+    return render(error.body(context().language, request.url.path), error.headers)
 
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     language = context().language
-    return _render(
+    return render(
         document(422, "invalid", None, language, request.url.path, faults_of(error.errors(), language)),
     )
 
@@ -51,13 +51,13 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     slug = SLUGS.get(error.status_code, f"http-{error.status_code}")
     body = document(error.status_code, slug, None, context().language, request.url.path)
-    return _render(body, dict(error.headers or {}))
+    return render(body, dict(error.headers or {}))
 
 
 async def _too_large(request: Request, error: Exception) -> Response:
     assert isinstance(error, TooLargeError)
     said = Text(f"Nhiều nhất {error.limit} byte", f"At most {error.limit} bytes").spoken(context().language)
-    return _render(
+    return render(
         document(413, "too-large", said, context().language, request.url.path),
         {"Connection": "close"},
     )
@@ -71,4 +71,4 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("unexpected error", exc_info=error)
-    return _render(document(500, "unexpected", None, context().language, request.url.path))
+    return render(document(500, "unexpected", None, context().language, request.url.path))

@@ -110,7 +110,7 @@ async def rekey(settings: Settings, service: str, reseal: Reseal) -> None:
     if settings.personal_key is None:
         raise SettingsError("DANVAN_PERSONAL_KEY is needed")
     keys = settings.personal_key.get_secret_value()
-    pool = await db.connect_pool(settings, f"{service}-rekey")
+    pool = db.Pool(settings, f"{service}-rekey")
     try:
         async with db.transaction(pool) as conn:
             await Vault.load(conn, keys)

@@ -28,7 +28,7 @@ async def test_a_database_that_freezes_is_not_waited_for(
     conn = await asyncpg.connect(owner.database_url)
     kept = await asyncpg.connect(reader.database_url)
     members = await api("members", owner.database_url, statement_timeout_ms=300)
-    pool = await db.connect_pool(owner, "probe")
+    pool = db.Pool(owner, "probe")
     jobs = [worker.Worker(), worker.Worker()]
     home = uuid4()
 

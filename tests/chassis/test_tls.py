@@ -249,7 +249,7 @@ async def test_an_impostor_of_the_database_gets_nothing(
         (plain, "rejected SSL upgrade"),
     ):
         caplog.clear()
-        pool = await db.connect_pool(settings, "probe")
+        pool = db.Pool(settings, "probe")
         assert await db.asked(pool, "select true") is None
         pool.terminate()
         assert reason in str(caplog.records[-1].__dict__["error"])

@@ -31,7 +31,7 @@ async def test_kept_screens_are_the_recount_on_both_maps(
 ) -> None:
     """Whatever is applied since: kept or made anew, a screen is the recount; branches and months too are counted where
     they are on today's map; the province is the same on both."""
-    pool = await db.connect_pool(Settings(database_url=url), "screens")
+    pool = db.Pool(Settings(database_url=url), "screens")
     conn = await asyncpg.connect(url)
     try:
         await conn.execute("truncate contribution, rollup, rollup_month, carried, inherited")
