@@ -27,6 +27,7 @@ from tests.loans.reconciling import (
     send,
 )
 from tests.members.files import as_csv, as_xlsx
+from tests.workbooks import STYLES, part, workbook
 
 
 async def test_every_difference_has_its_kind(loans: httpx.AsyncClient, url: str) -> None:
@@ -134,6 +135,7 @@ async def test_a_file_that_cannot_be_read_changes_nothing(loans: httpx.AsyncClie
         (as_csv([list(HEADINGS)]), {"as_of": "2999-01-01"}, ("query:as_of", "future")),
         (as_csv([list(HEADINGS)]), {"mapping": '{"a": "b"}'}, ("query:mapping", "mapping")),
         (b"PK not a workbook", {}, ("", "malformed")),
+        (workbook({STYLES: part("styleSheet", "<cellXfs>" + "<xf/>" * 70_000)}), {}, ("", "too_many_styles")),
     ]
     for content, params, expected in cases:
         assert pointers(await send(loans, [], content=content, **params)) == {expected}

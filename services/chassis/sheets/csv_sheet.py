@@ -8,14 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from services.chassis.sheets.sheet import LONGEST_CELL, Row, Sheet, Unreadable, check_font, number_rows
+from services.chassis.sheets.sheet import LONGEST_CELL, LONGEST_ROW, Row, Sheet, Unreadable, check_font, filled_rows
 
 DELIMITERS = ",;\t"
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 SAMPLE = 1 << 18
 WINDOWS_1258 = "cp1258"
-LONGEST_LINE = 1 << 20
-"""Characters: many times what any row of ours holds."""
 
 
 class CsvSheet(Sheet):
@@ -32,7 +30,7 @@ class CsvSheet(Sheet):
     def rows(self) -> Iterator[Row]:
         """The rows that hold something. Raises Unreadable naming the line that is no CSV."""
         with closing(self._records(self.delimiter)) as records:
-            yield from number_rows(records)
+            yield from filled_rows(enumerate(records, 1))
 
     def check_below(self, heading: int) -> None:
         """Text holds nothing but its cells."""
@@ -42,9 +40,11 @@ class CsvSheet(Sheet):
 
     def _records(self, delimiter: str) -> Generator[Sequence[str]]:
         with self.path.open(encoding=self.encoding, newline="") as file:
-            reader = csv.reader(_lines(file), delimiter=delimiter, strict=True)
+            lines = _Lines(file)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
             try:
                 for record in reader:
+                    lines.taken = 0
                     if any(len(cell) > LONGEST_CELL for cell in record):
                         raise csv.Error("a cell is too long")
                     yield record
@@ -67,12 +67,23 @@ class CsvSheet(Sheet):
         return cells
 
 
-def _lines(file: IO[str]) -> Iterator[str]:
-    """The lines, none of which is read further than any row could be long."""
-    while line := file.readline(LONGEST_LINE + 1):
-        if len(line) > LONGEST_LINE:
-            raise csv.Error("a line is too long")
-        yield line
+class _Lines:
+    """The lines of a file, none of which is read further than a row may be long; nor are `taken` together."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self.file, self.taken = file, 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self.file.readline(LONGEST_ROW + 1)
+        self.taken += len(line)
+        if self.taken > LONGEST_ROW:
+            raise csv.Error("a row is too long")
+        if not line:
+            raise StopIteration
+        return line
 
 
 def _encoding(path: Path) -> str:

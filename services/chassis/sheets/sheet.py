@@ -13,6 +13,8 @@ Cell = str | int | float | bool | date | datetime | time | timedelta | None
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 200
 LONGEST_CELL = 10_000
+LONGEST_ROW = 65_536
+"""Characters of a row: many times what any of ours holds, and a thousand of them still fit into memory."""
 CSV_TYPE = "text/csv"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -58,15 +60,24 @@ def path_of(file: IO[bytes]) -> Path:
     return Path(f"/proc/self/fd/{file.fileno()}")
 
 
-def number_rows(rows: Iterable[Sequence[Cell]]) -> Iterator[Row]:
-    """Number rows from 1, without those that hold nothing. Raises Unreadable past MAX_ROWS."""
+def filled_rows(rows: Iterable[tuple[int, Sequence[Cell]]]) -> Iterator[Row]:
+    """Those of numbered rows that hold something. Raises Unreadable past MAX_ROWS."""
     filled = 0
-    for number, cells in enumerate(rows, 1):
+    for number, cells in rows:
         if any(cell is not None and cell != "" for cell in cells):
             filled += 1
             if filled > MAX_ROWS + 1:
                 raise too_many_rows()
             yield Row(number, cells)
+
+
+def long_row(number: int) -> Unreadable:
+    """A row of more text than one may have."""
+    return Unreadable(
+        "long_row",
+        f"Dòng {number} dài hơn {LONGEST_ROW:,} ký tự".replace(",", "."),
+        f"Row {number} is longer than {LONGEST_ROW:,} characters",
+    )
 
 
 def too_many_rows() -> Unreadable:
