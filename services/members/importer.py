@@ -12,10 +12,10 @@ from typing import IO
 from services.chassis import jobs, worker
 from services.chassis.settings import Settings
 from services.chassis.sheets import reading
+from services.chassis.sheets.headings import Plan
 from services.chassis.sheets.sheet import Row, Sheet, Unreadable, path_of
 from services.members.imports import commands, deciding, mapping, queries
 from services.members.imports.deciding import Task
-from services.members.imports.mapping import Plan
 from services.members.imports.schemas import spoken
 from services.members.imports.writing import ErrorFile
 

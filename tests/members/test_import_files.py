@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.chassis.sheets.headings import Plan
 from services.chassis.sheets.reading import open_sheet
 from services.chassis.sheets.sheet import MAX_ROWS, Sheet, Unreadable
 from services.members.imports import mapping
@@ -59,7 +60,7 @@ def million() -> bytes:
 
 
 @contextmanager
-def opened(path: Path, content: bytes) -> Iterator[tuple[Sheet, mapping.Plan]]:
+def opened(path: Path, content: bytes) -> Iterator[tuple[Sheet, Plan]]:
     """The file as the importer opens it."""
     path.write_bytes(content)
     sheet = open_sheet(path)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from services.chassis.paging import fold
 from services.chassis.sheets.sheet import MAX_COLUMNS, Row, Sheet, Unreadable, check_font
@@ -21,22 +21,20 @@ class Column(NamedTuple):
     field: str | None
 
 
-class Mapped(Protocol):
-    """A column with the field it is taken for."""
-
-    @property
-    def column(self) -> str: ...
-    @property
-    def heading(self) -> str: ...
-    @property
-    def field(self) -> str | None: ...
-
-
 class Plan(NamedTuple):
     """How a sheet is read: the number of the row of headings, and what each column is."""
 
     heading: int
     columns: Sequence[Column]
+    filled_above: int
+    """Rows that hold something, down to the headings."""
+    below: Sequence[Row]
+    """The first rows below."""
+
+    def heading_of(self, *fields: str) -> str | None:
+        """The heading of the first of these fields that has a column."""
+        found: dict[str | None, str] = {column.field: column.heading for column in self.columns}
+        return next((found[field] for field in fields if field in found), None)
 
 
 def key(heading: str) -> str:
@@ -74,8 +72,8 @@ def plan(sheet: Sheet, names: Names, own: Mapping[str, str | None], needed: Sequ
     columns = [
         Column(letters(n), " ".join(text.split()), known.get(key(text))) for n, text in enumerate(texts(top[at]))
     ]
-    check(columns, names, needed)
-    return Plan(top[at].number, columns)
+    _check(columns, names, needed)
+    return Plan(top[at].number, columns, at + 1, top[at + 1 :])
 
 
 def texts(row: Row) -> list[str]:
@@ -86,7 +84,7 @@ def texts(row: Row) -> list[str]:
     return cells
 
 
-def check(columns: Sequence[Mapped], names: Names, needed: Sequence[str]) -> None:
+def _check(columns: Sequence[Column], names: Names, needed: Sequence[str]) -> None:
     """Raises Unreadable: too many columns, two of one field, a needed field without one."""
     if len(columns) > MAX_COLUMNS:
         raise Unreadable("too_many_columns", f"Có hơn {MAX_COLUMNS} cột", f"There are more than {MAX_COLUMNS} columns")

@@ -12,11 +12,10 @@ from contracts import units
 from services.chassis import journal
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Fault, Text, UnsupportedMediaType, invalid
-from services.chassis.sheets.headings import key
+from services.chassis.sheets.headings import Plan, key
 from services.chassis.sheets.sheet import CSV_TYPE, XLSX_TYPE, Sheet
 from services.members.imports import queries
 from services.members.imports.deciding import Decision, Task
-from services.members.imports.mapping import Plan
 from services.members.imports.schemas import FieldName, ImportOut, Mode
 from services.members.reorganisations import queries as reorganisations
 
@@ -163,7 +162,7 @@ async def plan(conn: Connection, task: Task, sheet: Sheet, found: Plan) -> None:
         "applying" if task.mode == "apply" else "checking",
         sheet.format,
         sheet.encoding,
-        json.dumps([column.model_dump() for column in found.columns], ensure_ascii=False),
+        json.dumps([column._asdict() for column in found.columns], ensure_ascii=False),
         sheet.filled - found.filled_above,
     )
 

@@ -15,12 +15,12 @@ from services.chassis.db import Row as Record
 from services.chassis.errors import Conflict, FaultOut, Text, Unavailable
 from services.chassis.paging import fold
 from services.chassis.reach import Reach
+from services.chassis.sheets.headings import Plan
 from services.chassis.sheets.sheet import Row
 from services.chassis.vault import Vault
 from services.members.branches import commands as branches
 from services.members.branches.schemas import BranchIn
 from services.members.imports import queries
-from services.members.imports.mapping import Plan
 from services.members.imports.schemas import Mode, RowFaultOut
 from services.members.imports.values import Draft, Units, close, draft, unknown
 from services.members.members.commands import enrol_many

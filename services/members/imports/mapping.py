@@ -1,13 +1,13 @@
 """Which column is what: headings as officers write them, and as a caller said before."""
 
-from collections.abc import Mapping, Sequence
-from itertools import islice
-from typing import NamedTuple, get_args
+from collections.abc import Mapping
+from typing import get_args
 from uuid import UUID
 
-from services.chassis.sheets.headings import FEWEST, SEARCHED, check, key, letters, texts
-from services.chassis.sheets.sheet import Sheet, Unreadable, check_font
-from services.members.imports.schemas import ColumnOut, FieldName
+from services.chassis.sheets import headings
+from services.chassis.sheets.headings import Plan
+from services.chassis.sheets.sheet import Sheet, check_font
+from services.members.imports.schemas import FieldName
 
 HEADINGS: dict[FieldName, tuple[str, ...]] = {
     "name": ("Họ và tên", "Họ tên", "Họ và tên hội viên", "Họ tên hội viên", "Tên hội viên", "Name", "Full name"),
@@ -33,52 +33,15 @@ ERROR = {"vi": "Lỗi", "en": "Error"}
 NEEDED: tuple[FieldName, ...] = ("name", "joined_on")
 
 
-KNOWN: dict[str, FieldName | None] = {key(name): field for field, names in HEADINGS.items() for name in names}
-
-
-class Plan(NamedTuple):
-    """How a file is read: the row of its headings, and the field of each column."""
-
-    heading: int
-    filled_above: int
-    columns: Sequence[ColumnOut]
-
-    def heading_of(self, *fields: str) -> str | None:
-        """The heading of the first of these fields that has a column."""
-        found: dict[str | None, str] = {column.field: column.heading for column in self.columns}
-        return next((found[field] for field in fields if field in found), None)
-
-
 def plan(sheet: Sheet, own: Mapping[str, FieldName | None], branch: UUID | None) -> Plan:
-    """Find the headings and map them, first by the caller's `own` (by key), then by KNOWN. Raises Unreadable.
+    """How a file is read, by the caller's `own` headings (by key) before HEADINGS. Raises Unreadable.
 
     `branch`: of rows that name none.
     """
-    known = {**KNOWN, **own}
-    top = list(islice(sheet.rows(), SEARCHED))
-    if not top:
-        raise Unreadable("empty", "Tệp không có dòng nào", "The file has no rows")
-    found = [sum(known.get(key(text)) is not None for text in texts(row)) for row in top]
-    at = found.index(max(found))
-    if found[at] < FEWEST:
-        check_font(" ".join(text for row in top for text in texts(row)))
-        raise Unreadable(
-            "no_headings",
-            f"Không thấy dòng tiêu đề (Họ và tên, Ngày sinh, Ngày vào Hội …) trong {SEARCHED} dòng đầu",
-            f"There is no row of headings (Name, Birth date, Joined on …) among the first {SEARCHED} rows",
-        )
-    sheet.check_below(top[at].number)
-    columns = [
-        ColumnOut(column=letters(n), heading=" ".join(text.split()), field=known.get(key(text)))
-        for n, text in enumerate(texts(top[at]))
-    ]
-    check(columns, HEADINGS, NEEDED if branch else (*NEEDED, "branch"))
-    check_font(" ".join(texts(row)[n] for row in top[at + 1 :] for n in _names(columns) if n < len(texts(row))))
-    return Plan(top[at].number, at + 1, columns)
-
-
-def _names(columns: Sequence[ColumnOut]) -> list[int]:
-    return [n for n, column in enumerate(columns) if column.field == "name"]
+    found = headings.plan(sheet, HEADINGS, own, NEEDED if branch else (*NEEDED, "branch"))
+    names = {n for n, column in enumerate(found.columns) if column.field == "name"}
+    check_font(" ".join(text for row in found.below for n, text in enumerate(headings.texts(row)) if n in names))
+    return found
 
 
 assert set(HEADINGS) == set(get_args(FieldName))

@@ -13,8 +13,8 @@ from unicodedata import normalize
 from contracts import ethnicities, units
 from services.chassis.errors import Text
 from services.chassis.paging import fold
+from services.chassis.sheets.headings import Column
 from services.chassis.sheets.sheet import Cell, Row
-from services.members.imports.schemas import ColumnOut
 
 EXCEL_EPOCH = date(1899, 12, 30)
 YEARS = range(1900, 2101)
@@ -68,7 +68,7 @@ class Draft:
         self.item["branch" if name == "unit" else name] = {}
 
 
-def draft(row: Row, columns: Sequence[ColumnOut], places: "Units") -> Draft:
+def draft(row: Row, columns: Sequence[Column], places: "Units") -> Draft:
     """Read a row. Branch, group and household remain as written: only the database knows them."""
     made = Draft(row.number)
     for column, cell in zip(columns, row.cells, strict=False):

@@ -16,9 +16,9 @@ from openpyxl.worksheet._writer import WorksheetWriter
 
 from contracts import ethnicities, units
 from services.chassis.sheets.csv_sheet import CsvSheet
-from services.chassis.sheets.headings import key
+from services.chassis.sheets.headings import Plan, key
 from services.chassis.sheets.sheet import Cell, Row, Sheet, path_of
-from services.members.imports.mapping import ERROR, HEADINGS, Plan
+from services.members.imports.mapping import ERROR, HEADINGS
 from services.members.imports.schemas import Format
 
 DATE = "dd/mm/yyyy"
