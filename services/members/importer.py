@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from tempfile import TemporaryFile
@@ -21,8 +21,10 @@ from services.members.imports.writing import ErrorFile
 
 NICE = 10
 """How far the process stands back from others on its cores."""
-PAUSE, GLANCE = 2.0, 0.05
-"""While the API is in use: of the time a chunk took, so that its cores are the API's two thirds of the time; and how
+CHUNK, FEW = 1_000, 200
+"""Rows of a chunk; and at first, and while the API is in use, so that a request waits for little."""
+PAUSE, GLANCE = 4.0, 0.05
+"""While the API is in use: of the time a chunk took, so that its cores are the API's four fifths of the time; and how
 often, in seconds, to see whether it still is."""
 
 
@@ -83,35 +85,45 @@ async def _fetch(job: jobs.Job, file: IO[bytes]) -> None:
 async def _take_rows(job: jobs.Job, keys: str | None, task: Task, sheet: Sheet, plan: Plan, errors: ErrorFile) -> None:
     """Rows below the headings, a chunk at a time, until the end or SIGTERM. What was decided before is only noted."""
     rows = (row for row in sheet.rows() if row.number > plan.heading)
-    ahead = _ahead(rows)
+    size = FEW
+    ahead = _ahead(rows, size)
     try:
         while not job.stopping and (chunk := await ahead):
-            ahead = _ahead(rows)
-            if chunk[-1].number <= task.row_at:
-                async with job.step() as conn:
-                    refused = await queries.refused(conn, job.id, chunk[0].number, chunk[-1].number)
-            else:
+            ahead = _ahead(rows, size)
+            refused = await _refused_before(job, task, chunk)
+            if fresh := [row for row in chunk if row.number > task.row_at]:
                 began = time.monotonic()
-                refused = await _decide(job, keys, task, plan, chunk)
-                await _give_way(job, PAUSE * (time.monotonic() - began))
+                refused |= await _decide(job, keys, task, plan, fresh)
+                size = FEW if await _give_way(job, PAUSE * (time.monotonic() - began)) else CHUNK
             errors.add(chunk, refused)
     finally:
         await asyncio.gather(ahead, return_exceptions=True)  # nobody may read a file that is closed
 
 
-async def _give_way(job: jobs.Job, seconds: float) -> None:
-    """Wait while the API is in use, so long at most."""
+async def _refused_before(job: jobs.Job, task: Task, chunk: Sequence[Row]) -> dict[int, str]:
+    """What is wrong with rows of the chunk that were decided before."""
+    if chunk[0].number > task.row_at:
+        return {}
+    async with job.step() as conn:
+        return await queries.refused(conn, job.id, chunk[0].number, min(chunk[-1].number, task.row_at))
+
+
+async def _give_way(job: jobs.Job, seconds: float) -> bool:
+    """Wait while the API is in use, so long at most; whether it was."""
     until = time.monotonic() + seconds
+    used = False
     while time.monotonic() < until and not job.stopping:
         async with job.step() as conn:
             if not await queries.api_in_use(conn):
-                return
+                return used
+        used = True
         await job.pause(GLANCE)
+    return used
 
 
-def _ahead(rows: Iterator[Row]) -> asyncio.Task[list[Row]]:
+def _ahead(rows: Iterator[Row], size: int) -> asyncio.Task[list[Row]]:
     """The next chunk, read while the one before is decided."""
-    return asyncio.create_task(asyncio.to_thread(lambda: list(islice(rows, commands.CHUNK))))
+    return asyncio.create_task(asyncio.to_thread(lambda: list(islice(rows, size))))
 
 
 async def _decide(job: jobs.Job, keys: str | None, task: Task, plan: Plan, chunk: list[Row]) -> dict[int, str]:

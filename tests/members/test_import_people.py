@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from services.chassis.worker import Worker
-from services.members.imports import commands
+from services.members.imports import queries
 from tests.builders import BA_CHE, MONG_DUONG, branch, made, member
 from tests.conftest import Api
 from tests.issuer import Issuer
@@ -98,12 +99,18 @@ async def test_numbers_and_groups_that_are_none(members: httpx.AsyncClient) -> N
     ]
 
 
+def cut(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Cut files into chunks of so many rows."""
+    for name in ("CHUNK", "FEW"):
+        monkeypatch.setattr(f"services.members.importer.{name}", size)
+
+
 @pytest.mark.parametrize("chunk", [1, 1_000])
 async def test_a_citizen_number_is_nobody_elses(
     members: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     """Another member's, or of a row before, however far: refused naming the field, by validation too."""
-    monkeypatch.setattr(commands, "CHUNK", chunk)
+    cut(monkeypatch, chunk)
     await member(members, await branch(members), name="Người khác", citizen_number=NUMBER)
     people = [[*person(n), number, "", "", ""] for n, number in enumerate([NUMBER, OTHER, OTHER])]
     for mode, expected in (("validate", (0, 1, 0, 2)), ("apply", (1, 0, 0, 2)), ("apply", (0, 0, 1, 2))):
@@ -194,7 +201,31 @@ async def test_verdicts_do_not_depend_on_how_a_file_is_cut(
     people = [[*person(0, c1=name, c2=born, c5=joined), *more, ""] for name, born, joined, *more in written]
     judged = []
     for size in (1_000, chunk):
-        monkeypatch.setattr(commands, "CHUNK", size)
+        cut(monkeypatch, size)
         done = await imported(members, as_csv(table(*people)), unit=MONG_DUONG, mode="validate")
         judged.append([(row["verdict"], row["member"]) for row in await rows(members, done["id"])])
     assert judged[0] == judged[1]
+
+
+@pytest.mark.parametrize("ask", [queries.rows_before, queries.holders])
+async def test_rows_before_are_found_without_statistics(url: str, ask: Any) -> None:
+    """Of a table that nobody has analysed yet, only the rows asked for are read, however often it is asked."""
+    conn = await asyncpg.connect(url)
+    await conn.execute("alter table import_row set (autovacuum_enabled = false)")
+    await conn.execute(
+        """
+        with one as (insert into import (id, unit, actor, language, mode, state, create_branches, size)
+                     values ($1::uuid, '22', 'a', 'vi', 'apply', 'done', false, 0) returning id)
+        insert into import_row (import, row, verdict, key, citizen)
+        select id, row, 'refused', name, name
+        from one, generate_series(1, 5000) as row, sha256((row / 2)::text::bytea) as name
+        """,
+        UUID(int=1),
+    )
+    names = [row[0] for row in await conn.fetch("select sha256(n::text::bytea) from generate_series(1, 100) as n")]
+    async with conn.transaction():
+        for _ in range(8):
+            assert await ask(conn, UUID(int=1), names) == {name: 2 * n for n, name in enumerate(names, 1)}
+        read = "select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'import_row'"
+        assert await conn.fetchval(read) == 8 * 200
+    await conn.close()

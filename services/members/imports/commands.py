@@ -20,7 +20,6 @@ from services.members.imports.schemas import FieldName, ImportOut, Mode
 from services.members.reorganisations import queries as reorganisations
 
 MAPPING: TypeAdapter[dict[str, FieldName | None]] = TypeAdapter(dict[str, FieldName | None])
-CHUNK = 1_000
 PART = 1 << 18
 ATTEMPTS = 5
 ROW_COLUMNS = ("import", "row", "verdict", "member", "key", "citizen", "errors", "warnings")

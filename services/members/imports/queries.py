@@ -37,6 +37,13 @@ SAME_CARD, SAME_CITIZEN = (
     f"select row, found.id from {_WHO}, lateral (select id from member where {same} and {_HER} limit 1) as found"  # noqa: S608  # own text
     for same in ("card_number = who.card", "citizen_index = who.citizen")
 )
+_ROWS = """
+select value, min(row) as first from unnest($2::bytea[]) as asked (value), lateral (
+    select row from import_row as made where import = $1 and made.{column} = asked.value offset 0) as found
+group by value
+"""
+"""Rows of an import by a column's values, an index entry each: `= any` is a look at every row of the import for all of
+them, as long as the table has no statistics."""
 
 
 def out(row: Row, language: str) -> ImportOut:
@@ -178,20 +185,15 @@ async def members_of(conn: Connection, keys: Sequence[bytes]) -> dict[bytes, UUI
 
 async def rows_before(conn: Connection, import_id: UUID, keys: Sequence[bytes]) -> dict[bytes, int]:
     """The first rows of this import decided already that have these keys."""
-    rows = await conn.fetch(
-        "select key, row from import_row where import = $1 and key = any($2) order by row desc", import_id, keys
-    )
-    return {row["key"]: row["row"] for row in rows}
+    return {row["value"]: row["first"] for row in await conn.fetch(_ROWS.format(column="key"), import_id, keys)}
 
 
 async def holders(conn: Connection, import_id: UUID, citizens: Sequence[bytes]) -> dict[bytes, int]:
     """Rows of this import, new and not refused, that have these citizen numbers."""
     if not citizens:
         return {}
-    rows = await conn.fetch(
-        "select citizen, row from import_row where import = $1 and citizen = any($2)", import_id, citizens
-    )
-    return {row["citizen"]: row["row"] for row in rows}
+    rows = await conn.fetch(_ROWS.format(column="citizen"), import_id, citizens)
+    return {row["value"]: row["first"] for row in rows}
 
 
 async def known(conn: Connection, reach: Reach, import_id: UUID, persons: Sequence[tuple[Any, ...]]) -> dict[int, UUID]:
