@@ -17,6 +17,8 @@ from services.chassis.sheets.headings import Column
 from services.chassis.sheets.sheet import Cell, Row
 
 EXCEL_EPOCH = date(1899, 12, 30)
+LONGEST_WORD = 200
+"""Characters of what is remembered, so that memories stay small."""
 YEARS = range(1900, 2101)
 LAST_SERIAL = 2_958_465
 CELL_ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"}
@@ -114,7 +116,7 @@ def text(cell: Cell) -> str:
 
 def day(written: str) -> date | int:
     """A date, or a year alone: dd/mm/yyyy, dd-mm-yyyy, dd.mm.yyyy, yyyy-mm-dd, yyyy, an Excel serial. Raises Wrong."""
-    found = _day(written)
+    found = _day(written) if len(written) <= LONGEST_WORD else None
     if found is None:
         raise Wrong(
             "date", "Không hiểu ngày này: viết ngày/tháng/năm, ví dụ 08/03/1980", "Not a date: write day/month/year"
@@ -215,6 +217,11 @@ READERS: dict[str, Callable[[str], object]] = {
 
 def squeeze(written: str) -> str:
     """Folded letters and digits alone: H'Mông is hmong."""
+    return _squeezed(written[:LONGEST_WORD])
+
+
+@lru_cache(maxsize=4_096)
+def _squeezed(written: str) -> str:
     return re.sub(r"[^0-9a-z]", "", fold(re.sub(r"\(.*?\)", "", written)))
 
 
@@ -271,7 +278,7 @@ class Units:
                 found = self._find(written)
             except Wrong as error:
                 found = error
-            if len(self.known) < 10_000:
+            if len(self.known) < 10_000 and len(written) <= LONGEST_WORD:
                 self.known[written] = found
         if isinstance(found, Wrong):
             raise found
