@@ -182,55 +182,73 @@ async def find(
     """Members of `unit` (or of all of `reach`), narrowed by branch, status and folded name, by unit and id.
 
     Of a unit of before, those who are or were there on its last day, wherever inside `reach` they are now. Rows hold
-    what `MemberOut` does. Only what is asked for stands in the statement: its plan fits, and is made once.
+    what `MemberOut` does. Only what is asked for stands in the statement.
     """
     inside = reach.within(branch=branch)
     places = within(inside.units, unit)
-    anywhere = bool(q) and len(places) > 1 and inside.branch is None
-    where, values = ["unit = any($1)", "status <> 'merged'"], list[Any]([places, limit + 1])
+    where, values = ["status <> 'merged'"], list[Any]([places, limit + 1])
 
-    def given(condition: str, *found: Any) -> None:
+    def given(condition: str, *found: Any) -> str:
         numbers = range(len(values) + 1, len(values) + len(found) + 1)
-        where.append(condition.format(*(f"${number}" for number in numbers)))
         values.extend(found)
+        return condition.format(*(f"${number}" for number in numbers))
 
     if inside.branch is not None:
-        given("branch = {}", inside.branch)
+        where.append(given("branch = {}", inside.branch))
     if status is not None:
-        given("status = {}", status)
-    if start := after(cursor, str, UUID):
-        given("(unit, id) > ({}, {})", *start)
+        where.append(given("status = {}", status))
     if "@" in (unit or ""):
-        given(there("{0}", "{1}"), *on_last_day(unit))
+        where.append(given(there("{0}", "{1}"), *on_last_day(unit)))
+    start = after(cursor, str, UUID)
+    onward = "unit = any($1)" + (given(" and (unit, id) > ({}, {})", *start) if start else "")
+    parts = {"onward": onward, "kept": " and ".join(where), "named": "true"}
     if q:
-        given(_NAMED_ANYWHERE if anywhere else _NAMED_HERE, *words(q))
-    chosen = f"from member where {' and '.join(where)} order by unit, id limit $2"
-    if q or status:  # in the index of units alone, which holds names and statuses beside them
-        chosen = f"from member where id in (select id {chosen}) order by unit, id"
-    query = f"select {_LISTED} {chosen}"  # own text
-    if anywhere:  # unnamed, so planned each time: rare words by their own index, common ones in the order of the list
-        rows = await (await conn.prepare(query, name="")).fetch(*values)
+        parts["words"], parts["patterns"] = given("{} {}", *words(q)).split()
+        parts["named"] = _NAMED.format(**parts)
+    if q and len(places) > 1 and inside.branch is None and status in (None, "active"):  # others are too few
+        chosen = f"from member where id in ({_ANYWHERE.format(**parts)}) order by unit, id limit $2"
+    elif q or status:  # in the index of units alone, which holds names and statuses beside them
+        chosen = f"from member where id in (select id {_HERE.format(**parts)}) order by unit, id"
     else:
-        rows = await conn.fetch(query, *values)
+        chosen = _HERE.format(**parts)
+    rows = await conn.fetch(f"select {_LISTED} {chosen}", *values)  # own text
     return page_of(rows, limit, lambda row: (row["unit"], row["id"]))
 
 
 _CONSTANT = {"citizen_number": "null", "phone": "null", "warnings": "'{}'::text[]"}
 _LISTED = ", ".join(f'{_CONSTANT.get(name, "")} "{name}"' for name in MemberOut.model_fields)
-_NAMED = "to_tsvector('simple', name_folded) @@ to_tsquery('simple', {0})"
-_NAMED_HERE = f"case when name_folded like all ({{1}}::text[]) then {_NAMED} else false end"
-"""Among a commune's members the words' index, which is a province's, is slower than to look at each."""
-_NAMED_ANYWHERE = f"{_NAMED} and case when name_folded like all ({{1}}::text[]) then true else false end"
-"""`case` hides from the planner that one follows from the other, or it would think both together rare."""
+_HERE = "from member where {onward} and {kept} and {named} order by unit, id limit $2"
+_NAMED = """case when name_folded like all ({patterns}::text[])
+    then name_words(unit, name_folded) @@ replace({words}::text, '/', left(unit, 3) || '/')::tsquery else false end"""
+"""Patterns are compared at a tenth of the cost of words."""
+_ANYWHERE = """
+with first as (select unit from member where {onward} order by unit, id limit 1),
+     near as (select id from member where {onward} and unit = (table first) and {kept} and {named}
+              order by unit, id limit $2)
+table near
+union all
+(select far.id
+ from (select distinct left(unit, 3) as code from unnest($1::text[]) as unit where unit > (table first)) as area
+     cross join lateral (
+         with known as materialized (
+             select unit, id from member
+             where name_words(unit, name_folded) @@ replace({words}::text, '/', area.code || '/')::tsquery and {kept})
+         select unit, id from known where unit = any($1) and unit > (table first) order by unit, id limit $2) as far
+ order by area.code, far.unit, far.id
+ limit $2 - (select count(*) from near))
+"""
+"""Of a province: the first commune's names are looked at one by one, which fills the page if the words are common. Else
+few bear them in each, and the index of words tells who, area after area (units whose codes begin alike) until the page
+is full. `materialized`, so that within an area no other index is taken: the planner knows nothing of such words."""
 
 
 def words(q: str) -> tuple[str, list[str]]:
     """A query for names that hold all these words, marks and case folded, the last perhaps unfinished.
 
-    And patterns that all such names are like, which are compared at a tenth of the cost.
+    Each word follows a `/`, which the code of the area goes before. And patterns that all such names are like.
     """
-    found = re.findall(r"\w+", fold(q))
-    query = [*found[:-1], *(f"{last}:*" for last in found[-1:])]
+    found = re.findall(r"[^\W_]+", fold(q))
+    query = [*(f"'/{word}'" for word in found[:-1]), *(f"'/{last}':*" for last in found[-1:])]
     return " & ".join(query), [f"%{word}%" for word in found]
 
 
