@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Response
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.paging import Cursor, Limit, Page
@@ -31,7 +32,7 @@ from services.loans.groups.schemas import (
 router = noun("groups")
 Reader = Annotated[Caller, Depends(needs("loans:read"))]
 Writer = Annotated[Caller, Depends(needs("loans:write"))]
-AsOf = Annotated[date | None, Query(description="Sums as of this day; default today")]
+AsOf = Annotated[Day | None, Query(description="Sums as of this day; default today")]
 
 
 @router.post("", status_code=201, openapi_extra=IDEMPOTENT)

@@ -28,7 +28,6 @@ from services.loans.portfolio.schemas import (
     WarningRuleOut,
 )
 
-EARLIEST = date(1990, 1, 1)
 MOST_MONTHS = 24
 LOANS = """
 loan join borrower on borrower.id = loan.borrower
@@ -118,9 +117,8 @@ def _aged(rows: Iterable[Row], limits: list[int]) -> OverdueOut:
 
 async def migration(conn: Connection, scope: Scope, first: date) -> MoneyMigrationOut:
     """Debt by state at both ends of a month, and how it moved. 422 if the month has not begun on the scope's day."""
-    if not EARLIEST <= first <= scope.as_of:
-        vi, en = f"Từ {EARLIEST:%m/%Y} đến {scope.as_of:%m/%Y}", f"From {EARLIEST:%Y-%m} to {scope.as_of:%Y-%m}"
-        raise invalid("query:month", "outside", vi, en)
+    if first > scope.as_of:
+        raise invalid("query:month", "outside", f"Đến {scope.as_of:%m/%Y}", f"Up to {scope.as_of:%Y-%m}")
     opening_on, closing_on = first - timedelta(days=1), min(months_after(first, 1) - timedelta(days=1), scope.as_of)
     scope, limits = scope._replace(as_of=closing_on), last_days(closing_on)
     rows = await _planned(conn, MOVES.format(LOANS=LOANS, INSIDE=INSIDE), *scope.args, limits, opening_on)

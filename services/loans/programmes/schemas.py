@@ -1,11 +1,12 @@
 """Credit programmes at the door: what was decided, from which day, and how to apply."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from contracts.loans import CapitalSource, ProgrammeCode
 from contracts.members import PovertyStatus
 
@@ -93,8 +94,8 @@ class ProgrammeIn(Terms):
     code: ProgrammeCode
     name_vi: Name
     name_en: Name
-    valid_from: date
-    valid_to: date | None = Field(None, description="Last day; null while no end is decided")
+    valid_from: Day
+    valid_to: Day | None = Field(None, description="Last day; null while no end is decided")
 
 
 class ProgrammeOut(ProgrammeIn):

@@ -1,11 +1,11 @@
 """The steps of an application at the door. Each has its day, which may lie in the past, never in the future."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from services.loans.applications.schemas import Codes, Free
 from services.loans.loans.schemas import Money
 
@@ -15,7 +15,7 @@ Heads = Annotated[int, Field(ge=0, le=500)]
 class _StepIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    on: date
+    on: Day
     papers: Codes = Field([], description="Papers handed in with it")
 
 
