@@ -1,5 +1,7 @@
-"""Every door of every service: what it says of days, and what it answers to days far out."""
+"""Every door of every service: what it says of days, and what it answers to days far out, to a NUL and to cursors."""
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -15,6 +17,7 @@ SERVICES = ("members", "loans", "reporting")
 FILL = {"month": "2023-06", "indicator": "members", "unit": "22", "purpose": "membership-management"}
 TIME = "T00:00:00Z"
 FAR = {"0001-01-01": "greater_than_equal", "9999-12-31": "less_than"}
+CURSORS = [["\0"], ["\ud800"], [2**31], [2**63], ["\0", str(uuid4())], ["x", 2**31, 2**63 - 1], ["x", 2**63, 1]]
 
 
 class Place(NamedTuple):
@@ -149,4 +152,36 @@ async def test_the_first_and_the_last_day_are_answered(api: Api, service: str) -
             answer = await send(client, place, f"{day}" + (TIME if place.schema["format"] == "date-time" else ""))
             if answer.status_code >= 500:
                 wrong.append((place.door, day, answer.text))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_nul_is_refused_by_name(api: Api, service: str) -> None:
+    """In a query, a path or a header of any door; nothing asks the database for it."""
+    client, wrong, asked = await api(service), [], 0
+    for place in places(service):
+        if place.where == "body" or place.schema.get("type") == "null":
+            continue
+        asked += 1
+        answer = await send(client, place, "a\0b")
+        found = [(each["pointer"], each["code"]) for each in answer.json().get("errors", [])]
+        if answer.status_code != 422 or found != [(place.pointer.lower(), "nul")]:
+            wrong.append((place.door, answer.text))
+    assert asked
+    assert wrong == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_cursors_of_somebody_else_are_answered(api: Api, service: str) -> None:
+    """No cursor makes a list ask the database for what it does not hold: a NUL, half a character, a huge number."""
+    client, wrong, lists = await api(service), [], 0
+    for place in places(service):
+        if place.name != "cursor" or place.schema.get("type") != "string":
+            continue
+        lists += 1
+        for keys in CURSORS:
+            answer = await send(client, place, urlsafe_b64encode(json.dumps(keys).encode()).decode())
+            if answer.status_code >= 500:
+                wrong.append((place.door, keys, answer.text))
+    assert lists
     assert wrong == []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.sheets.csv_sheet import LONGEST_LINE, CsvSheet
+from services.chassis.sheets.csv_sheet import LONGEST_LINE, SAMPLE, CsvSheet
 from services.chassis.sheets.sheet import Unreadable
 
 
@@ -16,3 +16,11 @@ def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
         CsvSheet(path)
     path.write_text("a,b\n" + "," * (LONGEST_LINE - 2) + "x\n", encoding="utf-8")
     assert len(list(CsvSheet(path).rows())) == 2
+
+
+def test_a_nul_far_in_is_no_text(tmp_path: Path) -> None:
+    """A NUL behind what is looked at first is refused when its line is read, and never stored."""
+    path = tmp_path / "nul.csv"
+    path.write_bytes(b"a;b\n" + b"1;2\n" * SAMPLE + b"3;\0\n")
+    with pytest.raises(Unreadable, match="NUL"):
+        CsvSheet(path)

@@ -72,6 +72,8 @@ def _lines(file: IO[str]) -> Iterator[str]:
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
             raise csv.Error("a line is too long")
+        if "\0" in line:
+            raise csv.Error("a NUL")
         yield line
 
 
