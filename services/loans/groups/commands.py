@@ -172,7 +172,7 @@ async def close(conn: Connection, reach: Reach, group_id: UUID, version: int, bo
     return await queries.get(conn, reach, group_id)
 
 
-async def move(conn: Connection, reach: Reach, group_id: UUID, version: int | None, body: MoveIn) -> GroupOut:
+async def move(conn: Connection, reach: Reach, group_id: UUID, version: int, body: MoveIn) -> GroupOut:
     """A group is in another commune or branch from a day on. 404 for a place outside `reach`, 409 if it is closed.
 
     422 for a day in the future or before the group was formed. Its households move by their own records.
@@ -191,11 +191,7 @@ async def move_many(conn: Connection, reach: Reach, body: BatchIn) -> BatchOut:
     """Up to 1,000 groups carried by a reorganisation: a verdict for each."""
     ids = ids_of(body.items, "group")
     await conn.execute("select from credit_group where id = any($1) order by id for update", ids)
-
-    async def act(row: MoveRow) -> GroupOut:
-        return await move(conn, reach, row.group, None, MoveIn(**row.model_dump(exclude={"group"})))
-
-    return await each(conn, body, MoveRow, act)
+    return await each(conn, body, MoveRow, lambda row: move(conn, reach, row.group, row.version, row))
 
 
 async def set_board(conn: Connection, reach: Reach, group_id: UUID, version: int, body: BoardIn) -> GroupOut:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.calendars import Day
 from contracts.credit_groups import CreditGroupSpell, Rating
+from services.loans.batches import Version
 from services.loans.borrowers.schemas import UnitCode
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -57,6 +58,7 @@ class MoveRow(MoveIn):
     """One group of a reorganisation."""
 
     group: UUID
+    version: Version
 
 
 class SplitIn(_Strict):

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.calendars import Day
 from services.loans.applications.schemas import Codes, Free
+from services.loans.batches import Version
 from services.loans.loans.schemas import Money
 
 Heads = Annotated[int, Field(ge=0, le=500)]
@@ -50,22 +51,18 @@ class WithdrawalIn(_StepIn):
     reason: Free | None = None
 
 
-class AppraisalRow(AppraisalIn):
+class _OneOfMany(BaseModel):
+    application: UUID
+    version: Version
+
+
+class AppraisalRow(AppraisalIn, _OneOfMany):
     """`AppraisalIn` of one of many."""
 
-    application: UUID
-    version: int | None = None
 
-
-class ConfirmationRow(ConfirmationIn):
+class ConfirmationRow(ConfirmationIn, _OneOfMany):
     """`ConfirmationIn` of one of many."""
 
-    application: UUID
-    version: int | None = None
 
-
-class DecisionRow(DecisionIn):
+class DecisionRow(DecisionIn, _OneOfMany):
     """`DecisionIn` of one of many."""
-
-    application: UUID
-    version: int | None = None
