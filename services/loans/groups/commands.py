@@ -162,14 +162,19 @@ async def close(conn: Connection, reach: Reach, group_id: UUID, version: int, bo
     memberships, savings = await of_group(conn, group_id), await queries.savings(conn, group_id)
     if on < spells[-1].since or any(max(m["joined_on"], m["left_on"] or m["joined_on"]) > on for m in memberships):
         raise invalid("/closed_on", "before_change", "Trước một thay đổi đã ghi nhận", "Before a change that is known")
-    if sum(saved.amount for saved in savings) or any(saved.on > on for saved in savings):
-        raise Conflict(
-            Text("Tổ còn tiền gửi", "Savings are left in the group, or move later"), slug="group-has-savings"
-        )
+    check_empty(savings, on)
     await conn.execute("update membership set left_on = $2 where credit_group = $1 and left_on is null", group_id, on)
     row |= {"closed_on": on, "timeline": kept(ended(spells, on))}
     await keep(conn, row, CreditGroupClosed, on, savings=savings)
     return await queries.get(conn, reach, group_id)
+
+
+def check_empty(savings: Sequence[Saved], closed_on: date) -> None:
+    """409 if savings are left in a group on the day it closes, or move later."""
+    if sum(saved.amount for saved in savings) or any(saved.on > closed_on for saved in savings):
+        vi = f"Tổ đóng ngày {closed_on:%d/%m/%Y} thì từ ngày đó không được còn tiền gửi"
+        en = f"The group closes on {closed_on}: no savings may be left in it on that day, or move later"
+        raise Conflict(Text(vi, en), slug="group-has-savings")
 
 
 async def move(conn: Connection, reach: Reach, group_id: UUID, version: int, body: MoveIn) -> GroupOut:
