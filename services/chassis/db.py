@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -46,9 +47,16 @@ NOT_NOW: tuple[type[Exception], ...] = (
 )
 """What waiting may mend: the database is away, frozen, starting, stopping, full, too slow or not migrated yet, it does
 not let us in, it ended a session that was silent, or another transaction was in the way."""
+_MISTAKE = re.compile(r"query arguments? |expects \d+ arguments?")
 ANSWER_SECONDS = 1.0
 SILENT_MS = 30_000
 """After so long without a sign from the other side of a connection, the server ends the session and frees its locks."""
+
+
+def is_mistake(error: BaseException) -> bool:
+    """Whether one of NOT_NOW is the program's own: asyncpg's plain InterfaceError says that a connection is gone, which
+    waiting mends, and that a query got the wrong number of arguments, which nothing does."""
+    return type(error) is asyncpg.InterfaceError and _MISTAKE.search(str(error)) is not None
 
 
 def _options(settings: Settings, application: str, **session: str) -> dict[str, Any]:
