@@ -74,7 +74,7 @@ class Terms(BaseModel):
     extension_percent: Annotated[int, Field(ge=0, le=100, description="A longer one by this much of it at most")] = 50
     freezes: list[LongestFreeze] = Field(
         [LongestFreeze(damage_percent=40, years=3), LongestFreeze(damage_percent=80, years=5)],
-        description="Source: Decision 50/2010/QĐ-TTg",
+        description="Decision 50/2010/QĐ-TTg; its own text was not at hand",
     )
     decision_working_days: Annotated[int, Field(ge=1, le=60, description="The bank decides within")] = 5
     eligible: list[PovertyStatus] = Field([], description="Poverty statuses of who may apply; none is any")
