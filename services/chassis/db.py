@@ -169,6 +169,15 @@ async def snapshot(pool: Pool, *, readonly: bool = True) -> AsyncIterator[Connec
         yield conn
 
 
+async def planned(conn: Connection, query: str, *args: object) -> list[Row]:
+    """Rows of a query that is planned for these very arguments, and so is all else until the transaction ends.
+
+    Of a commune and of a province no one plan is good, and PostgreSQL tries one for any arguments after five uses.
+    """
+    await conn.execute("set local plan_cache_mode = force_custom_plan")
+    return await conn.fetch(query, *args)
+
+
 async def asked(pool: Pool, query: str) -> Any:
     """The one value of a query; None if there is no answer within a second. A silent connection is cut off."""
     try:
