@@ -5,6 +5,8 @@
   nine months or year likewise ends on the 14th of its last month. Source: Decree 09/2019/NĐ-CP, article 8.
 - `iso`: weeks from Monday to Sunday (ISO 8601).
 
+Doors take days from 1900 to 2199 (`Day`): sums with days, and the database, know them all.
+
 Working days are Monday to Friday but for `holidays.csv`: days off, and Saturdays worked in exchange (`off` false). The
 days of each year are decided late in the year before; what is not confirmed says so in its row.
 """
@@ -12,16 +14,30 @@ days of each year are decided late in the year before; what is not confirmed say
 import csv
 from calendar import SATURDAY, monthrange
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AwareDatetime, Field, WithJsonSchema
 
 Calendar = Literal["calendar", "administrative"]
 Span = Literal["month", "quarter", "half", "nine_months", "year"]
 MONTHS: dict[Span, int] = {"month": 1, "quarter": 3, "half": 6, "nine_months": 9, "year": 12}
 CUT_DAY = 14
 DECEMBER = 12
+FIRST, LAST = date(1900, 1, 1), date(2199, 12, 31)
+CENTURIES = "^(19|2[01])"
+Day = Annotated[
+    date, Field(ge=FIRST, le=LAST), WithJsonSchema({"type": "string", "format": "date", "pattern": CENTURIES})
+]
+"""A day that somebody gives."""
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(FIRST.year, 1, 1, tzinfo=UTC), lt=datetime(LAST.year + 1, 1, 1, tzinfo=UTC)),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": CENTURIES}),
+]
+"""A moment that somebody gives, with its time zone."""
 
 
 class Period(NamedTuple):

@@ -115,6 +115,7 @@ class Commune:
         appraisals = [
             {
                 "application": each,
+                "version": 1,
                 "on": str(day - APPRAISED),
                 **votes,
                 "conditions": [condition["code"] for condition in self.terms[body["programme"]]["conditions"]],
@@ -122,9 +123,11 @@ class Commune:
             for each, body, day in rows
         ]
         await self.batch("/v1/applications/appraisals", f"appraisals{round_}", appraisals)
-        confirmations = [{"application": each, "on": str(day - CONFIRMED)} for each, _, day in rows]
+        confirmations = [{"application": each, "version": 2, "on": str(day - CONFIRMED)} for each, _, day in rows]
         await self.batch("/v1/applications/confirmations", f"confirmations{round_}", confirmations)
-        decisions = [{"application": each, "on": str(day - DECIDED), "approved": True} for each, _, day in rows]
+        decisions = [
+            {"application": each, "version": 3, "on": str(day - DECIDED), "approved": True} for each, _, day in rows
+        ]
         await self.batch("/v1/applications/decisions", f"decisions{round_}", decisions)
         return ids
 
@@ -147,7 +150,8 @@ class Commune:
             path = f"/v1/applications/{each}/withdrawal"
             await self.loans.send("POST", path, f"withdrawal:{each}", {"on": str(AGAIN + APPRAISED)}, 1)
         refused = [
-            {"application": each, "on": str(AGAIN), "present": 30, "in_favour": 9, "against": 20} for each in ids[1::3]
+            {"application": each, "version": 1, "on": str(AGAIN), "present": 30, "in_favour": 9, "against": 20}
+            for each in ids[1::3]
         ]
         if refused:
             await self.batch("/v1/applications/appraisals", "refusals", refused)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,12 +46,19 @@ NOT_NOW: tuple[type[Exception], ...] = (
 )
 """What waiting may mend: the database is away, frozen, starting, stopping, full, too slow or not migrated yet, it does
 not let us in, it ended a session that was silent, or another transaction was in the way."""
+_MISTAKE = re.compile(r"query arguments? |expects \d+ arguments?")
 ANSWER_SECONDS = 1.0
 CUT: tuple[type[BaseException], ...] = (asyncio.CancelledError, TimeoutError)
 """After these a statement may still be under way: whatever were sent next would wait for it."""
 IDLE_SECONDS = 300
 SILENT_MS = 30_000
 """After so long without a sign from the other side of a connection, the server ends the session and frees its locks."""
+
+
+def is_mistake(error: BaseException) -> bool:
+    """Whether one of NOT_NOW is the program's own: asyncpg's plain InterfaceError says that a connection is gone, which
+    waiting mends, and that a query got the wrong number of arguments, which nothing does."""
+    return type(error) is asyncpg.InterfaceError and _MISTAKE.search(str(error)) is not None
 
 
 def _options(settings: Settings, application: str, **session: str) -> dict[str, Any]:
@@ -179,6 +187,15 @@ async def snapshot(pool: Pool, *, readonly: bool = True) -> AsyncIterator[Connec
     """One snapshot: everything read inside agrees with everything else. Unless `readonly`, it may note that it was."""
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=readonly):
         yield conn
+
+
+async def planned(conn: Connection, query: str, *args: object) -> list[Row]:
+    """Rows of a query that is planned for these very arguments, and so is all else until the transaction ends.
+
+    Of a commune and of a province no one plan is good, and PostgreSQL tries one for any arguments after five uses.
+    """
+    await conn.execute("set local plan_cache_mode = force_custom_plan")
+    return await conn.fetch(query, *args)
 
 
 async def asked(pool: Pool, query: str) -> Any:

@@ -29,7 +29,9 @@ def feed_router(service: str) -> APIRouter:
     async def read(
         conn: Reading,
         caller: Annotated[Caller, Depends(needs(f"{service}:read"))],
-        after: Annotated[int, Query(ge=0, description="Sequence of the last event read; 0 starts at the first.")] = 0,
+        after: Annotated[
+            int, Query(ge=0, le=2**63 - 1, description="Sequence of the last event read; 0 starts at the first.")
+        ] = 0,
         limit: Limit = 100,
     ) -> Feed:
         """Events inside the caller's reach. Numbered when published, so none can appear behind a position read."""

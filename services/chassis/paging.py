@@ -32,9 +32,18 @@ def after(cursor: str | None, *kinds: Callable[[str], Any]) -> tuple[Any, ...] |
         return None
     try:
         keys = json.loads(urlsafe_b64decode(cursor.encode()))
-        return tuple(kind(key) for kind, key in zip(kinds, keys, strict=True))
-    except (ValueError, TypeError, AttributeError):
+        return tuple(_fitting(kind(key)) for kind, key in zip(kinds, keys, strict=True))
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise invalid("query:cursor", "cursor", "Con trỏ trang không hợp lệ", "Not a cursor of this list") from None
+
+
+def _fitting(key: Any) -> Any:
+    """The key, if a column takes it: text without NUL or half a character, a number of 64 bits."""
+    if isinstance(key, int):
+        key.to_bytes(8, signed=True)
+    elif isinstance(key, str) and b"\0" in key.encode():
+        raise ValueError("a NUL")
+    return key
 
 
 def cursor_of(*keys: object) -> str:

@@ -64,6 +64,8 @@ async def _too_large(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
+    if db.is_mistake(error):
+        return await _unexpected(request, error)
     log.warning("unavailable", extra={"error": repr(error)})
     said = Text("Cơ sở dữ liệu tạm thời không phục vụ được", "The database cannot serve this now")
     return await _problem(request, Unavailable(said))

@@ -12,14 +12,14 @@ from fastapi.routing import APIRoute
 from services.chassis import db, idempotency, sparse
 from services.chassis.auth import authenticate
 from services.chassis.context import context
-from services.chassis.errors import Fault, PreconditionRequired, Text, invalid
+from services.chassis.errors import Fault, PreconditionRequired, Text, Unprocessable, invalid
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 SAFE = {"GET", "HEAD", "OPTIONS"}
 MONEY, SHOWN_ONCE, FILE, ASKS = "x-money", "x-shown-once", "x-file", "x-asks"
 POSITIONS_IN_HEADER = 100
-NUL = rb"\u0000"
-"""As JSON writes it. PostgreSQL refuses it in text, and in JSON only when that is read."""
+NULS = (rb"\u0000", b"\0")
+"""As JSON writes it, or as UTF-16 has it. PostgreSQL refuses it in text, and in JSON only when that is read."""
 
 
 class Transactional(APIRoute):
@@ -46,7 +46,10 @@ class Transactional(APIRoute):
 
         async def handle(request: Request) -> Response:
             if not takes_file:
-                return await transact(request, await request.body())
+                content = await request.body()
+                _refuse_nul(request, content)
+                return await transact(request, content)
+            _refuse_nul(request)
             await authenticate(request)
             with TemporaryFile() as file:
                 request.state.file = file
@@ -54,8 +57,6 @@ class Transactional(APIRoute):
 
         async def transact(request: Request, content: bytes) -> Response:
             caller = await authenticate(request)
-            if NUL in content:
-                raise invalid("", "nul", "Có ký tự NUL, không ghi được", "Holds a NUL, which no text column takes")
             async with db.transaction(request.app.state.pool) as conn:
                 claimed = None
                 if not asks:
@@ -74,17 +75,31 @@ class Transactional(APIRoute):
 
     def _reading(self, inner: Handler) -> Handler:
         shape = sparse.shape_of(self.response_model)
-        if shape is None:
-            return inner
 
         async def handle(request: Request) -> Response:
-            if sparse.FIELDS not in request.query_params:
+            _refuse_nul(request)
+            if shape is None or sparse.FIELDS not in request.query_params:
                 return await inner(request)
             await authenticate(request)
             wanted = sparse.asked(request, shape)
             return sparse.cut(await inner(request), wanted)
 
         return handle
+
+
+def _refuse_nul(request: Request, content: bytes = b"") -> None:
+    """422 that names where a request holds a NUL, which no text column takes."""
+    scope = request.scope
+    places = [f"header:{name.decode('latin-1')}" for name, value in scope["headers"] if b"\0" in value]
+    if "\0" in scope["path"]:
+        places += [f"path:{name}" for name, value in request.path_params.items() if "\0" in value]
+    if b"%00" in scope["query_string"]:
+        places += [f"query:{name}" for name, value in request.query_params.multi_items() if "\0" in name + value]
+    if any(nul in content for nul in NULS):
+        places.append("")
+    if places:
+        text = Text("Có ký tự NUL, không ghi được", "Holds a NUL, which no text column takes")
+        raise Unprocessable(faults=[Fault(place, "nul", text) for place in places])
 
 
 async def _spool(request: Request, file: IO[bytes]) -> bytes:

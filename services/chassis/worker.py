@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from services.chassis import ops
+from services.chassis import db, ops
 from services.chassis.settings import Settings
 
 log = logging.getLogger("danvan.worker")
@@ -49,7 +49,12 @@ class Worker:
             await asyncio.wait_for(self.stopping.wait(), seconds)
 
     async def not_now(self, dependency: str, error: BaseException) -> None:
-        """Note that a dependency is away, and wait: 0.1 s at first, doubling up to 10 s, with jitter."""
+        """Note that a dependency is away, and wait: 0.1 s at first, doubling up to 10 s, with jitter.
+
+        Raises an error that is the program's own again: waiting does not mend it.
+        """
+        if db.is_mistake(error):
+            raise error
         self.ready[dependency] = False
         delay = min(10.0, 0.1 * 2.0 ** min(self.faults[dependency], 10)) * random.uniform(0.5, 1)  # noqa: S311
         self.faults[dependency] += 1

@@ -1,7 +1,7 @@
 """Many rows in one request: a verdict for each, in order. A refused row changes nothing and stops no other."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +11,7 @@ from services.chassis.context import context
 from services.chassis.errors import FaultOut, Problem, faults_of
 
 MOST = 1_000
+Version = Annotated[int, Field(ge=1, lt=2**31, description="As it was read: what `If-Match` is where one is changed")]
 Body = TypeVar("Body", bound=BaseModel)
 
 

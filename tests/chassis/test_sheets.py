@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.sheets.csv_sheet import CsvSheet
+from services.chassis.sheets.csv_sheet import SAMPLE, CsvSheet
 from services.chassis.sheets.sheet import LONGEST_ROW, Unreadable
 
 
@@ -25,4 +25,12 @@ def test_a_row_of_lines_without_end_is_refused(tmp_path: Path) -> None:
     assert [row.number for row in CsvSheet(path).rows()] == [1, 2]
     path.write_text('"a\n",' * LONGEST_ROW, encoding="utf-8")
     with pytest.raises(Unreadable, match="a row is too long"):
+        CsvSheet(path)
+
+
+def test_a_nul_far_in_is_no_text(tmp_path: Path) -> None:
+    """A NUL behind what is looked at first is refused when its line is read, and never stored."""
+    path = tmp_path / "nul.csv"
+    path.write_bytes(b"a;b\n" + b"1;2\n" * SAMPLE + b"3;\0\n")
+    with pytest.raises(Unreadable, match="NUL"):
         CsvSheet(path)

@@ -36,7 +36,8 @@ async def group(loans: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
 async def act(loans: httpx.AsyncClient, group: dict[str, Any], command: str, body: dict[str, Any]) -> httpx.Response:
     """Something is done to a group as it is now."""
     version = (await loans.get(f"/v1/groups/{group['id']}")).headers["etag"]
-    return await loans.post(f"/v1/groups/{group['id']}/{command}", json=body, headers={"if-match": version})
+    headers = {"if-match": version, "idempotency-key": uuid4().hex}
+    return await loans.post(f"/v1/groups/{group['id']}/{command}", json=body, headers=headers)
 
 
 async def save(

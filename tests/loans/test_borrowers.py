@@ -154,16 +154,17 @@ async def test_a_meeting_and_a_banks_day_in_one_request_each(loans: httpx.AsyncC
         await loans.post("/v1/applications/batch", json={"items": [request({"id": each}) for each in who]}), 200
     )
     ids = [row["id"] for row in asked["items"]]
-    for path, fields in (
-        ("appraisals", {"on": "2022-01-04", "present": 9, "in_favour": 9}),
-        ("confirmations", {"on": "2022-01-05"}),
-        ("decisions", {"on": "2022-01-07", "approved": True}),
+    for version, path, fields in (
+        (1, "appraisals", {"on": "2022-01-04", "present": 9, "in_favour": 9}),
+        (2, "confirmations", {"on": "2022-01-05"}),
+        (3, "decisions", {"on": "2022-01-07", "approved": True}),
     ):
-        items = [{"application": each, **fields} for each in ids]
-        stale = {**items[0], "version": 9}
-        answer = await made(await loans.post(f"/v1/applications/{path}", json={"items": [stale, *items]}), 200)
-        assert [row["verdict"] for row in answer["items"]] == ["refused", "done", "done", "done"]
+        items = [{"application": each, "version": version, **fields} for each in ids]
+        stale, blind = {**items[0], "version": 9}, {"application": ids[0], **fields}
+        answer = await made(await loans.post(f"/v1/applications/{path}", json={"items": [stale, blind, *items]}), 200)
+        assert [row["verdict"] for row in answer["items"]] == ["refused", "refused", "done", "done", "done"]
         assert answer["items"][0]["problem"] == "urn:danvan:problem:stale"
+        assert [(each["pointer"], each["code"]) for each in answer["items"][1]["errors"]] == [("/version", "missing")]
     signed = [contract({"id": each}, application=one) for each, one in zip(who, ids, strict=True)]
     answer = await made(await loans.post("/v1/loans/batch", json={"items": signed}), 200)
     assert answer["done"] == 3

@@ -164,9 +164,20 @@ async def test_a_group_moves_with_the_units(loans: httpx.AsyncClient, issuer: Is
     )
     there = {"unit": BA_CHE, "effective_on": "2025-07-01", "reason": "reorganised"}
     second = await group(loans, name="Tổ 2", members=await households(loans, 5))
-    items = [{"group": formed["id"], **there}, {"group": second["id"], **there}, {"group": str(uuid4()), **there}]
+    items = [
+        {"group": formed["id"], "version": 2, **there},
+        {"group": second["id"], **there},
+        {"group": second["id"], "version": 2, **there},
+        {"group": second["id"], "version": 1, **there},
+        {"group": str(uuid4()), "version": 1, **there},
+    ]
     batch = await made(await loans.post("/v1/groups/moves", json={"items": items}), 200)
-    assert [each["verdict"] for each in batch["items"]] == ["done", "done", "refused"]
+    assert [each["verdict"] for each in batch["items"]] == ["done", "refused", "refused", "done", "refused"]
+    blind, stale = batch["items"][1:3]
+    assert ([each["pointer"] for each in blind["errors"]], stale["problem"]) == (
+        ["/version"],
+        "urn:danvan:problem:stale",
+    )
     spells = (await loans.get(f"/v1/groups/{formed['id']}")).json()["timeline"]
     assert [(s["since"], s["cause"], s["unit"], s["branch"]) for s in spells] == [
         (OPENED, "began", MONG_DUONG, None),

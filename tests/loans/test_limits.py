@@ -86,8 +86,8 @@ async def test_the_cap_counts_what_may_still_be_paid_out(loans: httpx.AsyncClien
 @pytest.mark.parametrize(
     ("path", "params", "status"),
     [
-        ("/v1/loans/{loan}/schedule", {"as_of": "9999-12-31"}, 200),
-        ("/v1/groups", {"warning": "too_few_members", "as_of": "1899-12-31"}, 200),
+        ("/v1/loans/{loan}/schedule", {"as_of": "2199-12-31"}, 200),
+        ("/v1/groups", {"warning": "too_few_members", "as_of": "1900-01-01"}, 200),
         ("/v1/portfolio/migration", {"month": "0000-01"}, 422),
     ],
 )
@@ -98,6 +98,26 @@ async def test_a_day_far_out_is_answered(
     opened = await loan(loans)
     answer = await loans.get(path.format(loan=opened["id"]), params=params)
     assert answer.status_code == status, answer.text
+
+
+async def test_a_row_far_out_is_refused_by_name(loans: httpx.AsyncClient) -> None:
+    """Rows of a batch take the days that the door for one takes."""
+    row = contract(await borrower(loans), contract_on="9999-12-31", due_on="0001-01-01")
+    found = await made(await loans.post("/v1/loans/batch", json={"items": [row]}), 200)
+    assert {(each["pointer"], each["code"]) for each in found["items"][0]["errors"]} == {
+        ("/contract_on", "less_than_equal"),
+        ("/due_on", "greater_than_equal"),
+    }
+    row = contract(await borrower(loans), contract_on="2199-12-31", due_on="2199-12-31")
+    assert ("/contract_on", "future") in pointers(await loans.post("/v1/loans", json=row))
+
+
+async def test_a_household_may_have_lived_there_from_the_first_day(loans: httpx.AsyncClient) -> None:
+    """The first day that doors take is put right like any other; where it lived before begins a day earlier."""
+    who = await borrower(loans)
+    body, tag = {"poverty_status": "poor", "effective_on": "1900-01-01"}, {"if-match": f'"{who["version"]}"'}
+    kept = await made(await loans.patch(f"/v1/borrowers/{who['id']}", json=body, headers=tag), 200)
+    assert [place["since"] for place in kept["places"]] == ["1899-12-31", "1900-01-01"]
 
 
 async def test_a_nul_is_refused(loans: httpx.AsyncClient) -> None:

@@ -93,6 +93,6 @@ async def test_the_terms_to_start_with_can_be_published(loans: httpx.AsyncClient
     assert not any("/cap" in shipped[code]["unconfirmed"] for code in caps)
     for body in shipped.values():
         assert body["overdue_rate_percent"] == 130
-        assert "/papers" in body["unconfirmed"]
+        assert {"/papers", "/freezes"} <= set(body["unconfirmed"])
         assert len(body["procedure"]) == 6
         assert json.dumps(body["papers"], ensure_ascii=False).count('"en"') == len(body["papers"]) >= 3

@@ -118,6 +118,22 @@ async def test_who_left_takes_out_and_puts_nothing_in(loans: httpx.AsyncClient) 
     assert (await made(await save(loans, formed, "2024-05-01", (members[0], "out", 100))))["savings"] == 0
 
 
+async def test_nothing_comes_into_a_closed_group(loans: httpx.AsyncClient, url: str) -> None:
+    """Late money that stays, and money that comes back by a reversal, are refused; what went in and out is not."""
+    members = await households(loans, 5)
+    formed = await group(loans, members=members)
+    first = await made(await save(loans, formed, "2024-03-01", (members[0], "in", 100)))
+    out = (await made(await save(loans, formed, "2024-04-01", (members[0], "out", 100))))["entries"][0]
+    await made(await act(loans, formed, "closing", {"closed_on": "2024-09-01"}), 200)
+    problem(await save(loans, formed, "2024-05-01", (members[1], "in", 1)), 409, "group-has-savings")
+    problem(await reverse(loans, out), 409, "group-has-savings")
+    problem(await reverse(loans, first["entries"][0]), 409, "entry-needed")
+    late = await save(loans, formed, "2024-05-01", (members[1], "in", 7), (members[1], "out", 7))
+    assert ((await made(late))["savings"], late.json()["closed_on"]) == (0, "2024-09-01")
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="closed group"):
+        await rows(url, BY_HAND.format("'reversal'", "amount", "id", "kind") + f"where id = '{out}'")
+
+
 BY_HAND = """
     insert into saving (id, credit_group, borrower, kind, amount, occurred_on, reverses, reverses_kind, recorded_at)
     select gen_random_uuid(), credit_group, borrower, {}, {}, occurred_on, {}, {}, recorded_at from saving

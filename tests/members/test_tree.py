@@ -1,10 +1,11 @@
 """Groups, offices, fees and declared populations; and what each journals."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
 
+from contracts.calendars import LAST
 from services.chassis.clock import today
 from tests.builders import BA_CHE, branch, joining, made, member
 from tests.issuer import Issuer
@@ -112,7 +113,7 @@ async def test_a_fee_is_recorded_once_a_year(members: httpx.AsyncClient, url: st
     for year, on, code in (
         (2024, "2020-01-01", "outside"),
         (2020, "2024-01-01", "outside"),
-        (2026, "2999-01-01", "future"),
+        (2026, "2199-01-01", "future"),
     ):
         assert pointers(await members.put(f"{path}/{year}", json={"on": on}, headers=version(3))) == {("/on", code)}
     assert (await members.delete(f"{path}/2024", headers=version(3))).status_code == 204
@@ -150,7 +151,7 @@ async def test_a_commune_declares_its_women(members: httpx.AsyncClient, url: str
         ("2024-01-01", 4_900),
         ("2025-01-01", 5_100),
     ]
-    ahead = await members.put(f"/v1/populations/06760/{date.max}", json={"women_18": 1})
+    ahead = await members.put(f"/v1/populations/06760/{LAST}", json={"women_18": 1})
     assert pointers(ahead) == {("path:since", "future")}
     below = await members.put("/v1/populations/06760/2025-01-01", json={"women_18": -1})
     assert pointers(below) == {("/women_18", "greater_than_equal")}

@@ -81,6 +81,8 @@ class _Lines:
         self.taken += len(line)
         if self.taken > LONGEST_ROW:
             raise csv.Error("a row is too long")
+        if "\0" in line:
+            raise csv.Error("a NUL")
         if not line:
             raise StopIteration
         return line

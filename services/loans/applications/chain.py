@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from contracts.loans import Decision
-from services.chassis.errors import Conflict, Text
+from services.chassis.errors import Text
+from services.loans import legality
 
 State = Literal["applied", "appraised", "confirmed", "approved", "rejected", "withdrawn"]
 Step = Literal["appraisal", "confirmation", "decision", "loan", "withdrawal"]
@@ -39,18 +40,9 @@ STEPS: dict[Step, Text] = {
 
 def demand(step: Step, state: State) -> None:
     """409 naming what is legal, if the step is not in this state."""
-    legal = LEGAL[state]
-    if step not in legal:
-        vi = ", ".join(STEPS[each].vi for each in legal) or "không có"
-        en = ", ".join(STEPS[each].en for each in legal) or "nothing"
-        raise Conflict(
-            Text(
-                f"Hồ sơ {STATES[state].vi}: bước không hợp lệ ({STEPS[step].vi}); có thể: {vi}",
-                f"The application is {STATES[state].en}: {STEPS[step].en} is no step now; legal: {en}",
-            ),
-            slug="application-step-illegal",
-            legal=list(legal),
-        )
+    legality.demand(
+        step, state, LEGAL, STATES, STEPS, of=Text("Hồ sơ", "The application"), slug="application-step-illegal"
+    )
 
 
 def decision_of(state: State) -> Decision:

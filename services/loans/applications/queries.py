@@ -7,7 +7,7 @@ from uuid import UUID
 
 from contracts.loans import ProgrammeCode
 from services.chassis.clock import today
-from services.chassis.db import Connection, Row
+from services.chassis.db import Connection, Row, planned
 from services.chassis.errors import NotFound, invalid
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach
@@ -79,7 +79,8 @@ async def find(
     """
     reach = reach.within(unit)
     start = after(cursor, str, UUID)
-    rows = await conn.fetch(
+    rows = await planned(
+        conn,
         """
         select application.*, loan.id as loan from application join borrower on borrower.id = application.borrower
             left join loan on loan.application = application.id

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from contracts.loans import Body, ProgrammeCode, StepKind
 from services.loans.applications.chain import State, Step
 from services.loans.applications.eligibility import Verdict
@@ -30,7 +31,7 @@ class EligibilityIn(_Strict):
     amount: Money
     term_months: Term
     conditions: Codes = Field([], description="Codes of the programme's conditions that are attested")
-    on: date | None = Field(None, description="Default today")
+    on: Day | None = Field(None, description="Default today")
 
 
 class RuleOut(BaseModel):
@@ -57,7 +58,7 @@ class ApplicationIn(_Strict):
     amount: Money
     term_months: Term
     purpose: Free | None = Field(None, description="What for")
-    applied_on: date
+    applied_on: Day
     conditions: Codes = Field([], description="Codes of the programme's conditions that are attested")
     papers: Codes = Field([], description="Codes of the programme's papers handed in")
 

@@ -1,11 +1,11 @@
 """HTTP door of borrowers."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.paging import Cursor, Limit, Page
@@ -17,7 +17,7 @@ from services.loans.borrowers.schemas import BorrowerIn, BorrowerOut, BorrowerPa
 router = noun("borrowers")
 Reader = Annotated[Caller, Depends(needs("loans:read"))]
 Writer = Annotated[Caller, Depends(needs("loans:write"))]
-AsOf = Annotated[date | None, Query(description="Balances as of this day; default today")]
+AsOf = Annotated[Day | None, Query(description="Balances as of this day; default today")]
 
 
 def _shown(borrower: BorrowerOut, caller: Caller) -> BorrowerOut:

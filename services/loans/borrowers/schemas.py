@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from contracts.members import PovertyStatus
 from services.loans.timeline import Place
 
@@ -23,7 +24,7 @@ class BorrowerIn(BaseModel):
     unit: UnitCode
     branch: UUID | None = None
     customer_code: CustomerCode
-    customer_since: date | None = Field(None, description="Default today")
+    customer_since: Day | None = Field(None, description="Default today")
     representative: Name | None = Field(None, description="Who signs for the household")
     poverty_status: PovertyStatus | None = None
 
@@ -37,7 +38,7 @@ class BorrowerPatch(BaseModel):
     branch: UUID | None = None
     poverty_status: PovertyStatus | None = None
     representative: Name | None = None
-    effective_on: date | None = Field(None, description="From this day on; without it, it was so all along")
+    effective_on: Day | None = Field(None, description="From this day on; without it, it was so all along")
 
 
 class BorrowerOut(BaseModel):

@@ -1,11 +1,11 @@
 """HTTP door of use-of-funds checks."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.paging import Cursor, Limit, Page
 from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun
@@ -27,7 +27,7 @@ async def list_checks(
     branch: Annotated[UUID | None, Query(description="Of households of this branch")] = None,
     loan: Annotated[UUID | None, Query()] = None,
     state: Annotated[State | None, Query()] = None,
-    due_before: Annotated[date | None, Query(description="Something has to be done before this day")] = None,
+    due_before: Annotated[Day | None, Query(description="Something has to be done before this day")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[CheckOut]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.chassis.clock import today
-from services.chassis.db import Connection, Row
+from services.chassis.db import Connection, Row, planned
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach
@@ -73,7 +73,8 @@ async def _found(
     limit: int,
 ) -> list[Row]:
     """Disbursements not reversed with what was found of each, where the household lives now."""
-    return await conn.fetch(
+    return await planned(
+        conn,
         f"""
         select * from (
             select entry.id, entry.loan, loan.borrower, loan.unit, borrower.branch, loan.programme_code as programme,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from contracts.checks import CheckResult, Outcome
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=600)]
@@ -19,27 +20,27 @@ class _Strict(BaseModel):
 class ResultIn(_Strict):
     """What a check found. Misuse opens a follow-up."""
 
-    done_on: date
+    done_on: Day
     result: CheckResult
     bought: Words | None = Field(None, description="What was bought; about things, not about people")
     evidence: Words | None = Field(None, description="What shows it: a receipt, what was seen")
-    follow_up_due_on: date | None = Field(None, description="Of misuse only; default by the parameter in force")
+    follow_up_due_on: Day | None = Field(None, description="Of misuse only; default by the parameter in force")
 
 
 class ResultPatch(_Strict):
     """What was recorded wrongly; absent fields stay."""
 
-    done_on: date | None = None
+    done_on: Day | None = None
     result: CheckResult | None = None
     bought: Words | None = None
     evidence: Words | None = None
-    follow_up_due_on: date | None = None
+    follow_up_due_on: Day | None = None
 
 
 class FollowUpIn(_Strict):
     """What became of misuse: put right, money paid back, debt made overdue, or none of these."""
 
-    settled_on: date
+    settled_on: Day
     outcome: Outcome
     finding: Words | None = None
 

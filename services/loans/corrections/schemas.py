@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from contracts.calendars import Day
 from contracts.reconciliation import Owed, PostedKind
 from services.loans.entries.schemas import Reference
 from services.loans.loans.schemas import Money
@@ -23,8 +24,8 @@ class LineIn(BaseModel):
 
     kind: PostedKind
     amount: Money | None = None
-    occurred_on: date | None = None
-    until: date | None = Field(None, description="An extension's new due date, a freeze's last day")
+    occurred_on: Day | None = None
+    until: Day | None = Field(None, description="An extension's new due date, a freeze's last day")
     reverses: UUID | None = None
 
     @model_validator(mode="after")

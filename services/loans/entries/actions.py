@@ -1,7 +1,8 @@
 """What may be done to a loan in each status, and what to say of the rest. Pure."""
 
 from contracts.loans import LoanStatus
-from services.chassis.errors import Conflict, Text
+from services.chassis.errors import Text
+from services.loans import legality
 from services.loans.loans.schemas import Action
 
 OPEN: tuple[Action, ...] = ("disbursements", "repayments", "extensions", "overdue", "freezes", "write-off")
@@ -40,15 +41,6 @@ ACTIONS: dict[Action, Text] = {
 
 def demand(action: Action, status: LoanStatus) -> None:
     """409 naming what is legal, if the action is not in this status."""
-    legal = LEGAL[status]
-    if action not in legal:
-        vi = ", ".join(ACTIONS[each].vi for each in legal) or "không có"
-        en = ", ".join(ACTIONS[each].en for each in legal) or "nothing"
-        raise Conflict(
-            Text(
-                f"Khoản vay {STATUSES[status].vi}: không thể {ACTIONS[action].vi}; có thể: {vi}",
-                f"The loan is {STATUSES[status].en}: no {ACTIONS[action].en}; legal: {en}",
-            ),
-            slug="loan-step-illegal",
-            legal=list(legal),
-        )
+    legality.demand(
+        action, status, LEGAL, STATUSES, ACTIONS, of=Text("Khoản vay", "The loan"), slug="loan-step-illegal"
+    )

@@ -1,11 +1,11 @@
 """HTTP door of the ledger."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.web import MONEY_COMMAND, Reading, Writing, etag, noun
@@ -15,7 +15,7 @@ from services.loans.entries.schemas import InterestOut, LedgerOut, PostedOut, Re
 router, of_loan = noun("entries"), noun("loans")
 Reader = Annotated[Caller, Depends(needs("loans:read"))]
 Writer = Annotated[Caller, Depends(needs("loans:write"))]
-AsOf = Annotated[date | None, Query(description="On this day; default today")]
+AsOf = Annotated[Day | None, Query(description="On this day; default today")]
 
 
 @router.post("/{entry_id}/reversal", status_code=201, openapi_extra=MONEY_COMMAND)

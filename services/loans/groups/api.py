@@ -6,10 +6,11 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Response
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.paging import Cursor, Limit, Page
-from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun
+from services.chassis.web import IDEMPOTENT, MONEY_COMMAND, IfMatch, Reading, Writing, etag, noun
 from services.loans.batches import BatchIn, BatchOut
 from services.loans.borrowers.schemas import UnitCode
 from services.loans.formations import commands as formations
@@ -31,7 +32,7 @@ from services.loans.groups.schemas import (
 router = noun("groups")
 Reader = Annotated[Caller, Depends(needs("loans:read"))]
 Writer = Annotated[Caller, Depends(needs("loans:write"))]
-AsOf = Annotated[date | None, Query(description="Sums as of this day; default today")]
+AsOf = Annotated[Day | None, Query(description="Sums as of this day; default today")]
 
 
 @router.post("", status_code=201, openapi_extra=IDEMPOTENT)
@@ -94,7 +95,7 @@ async def move_group(
     return _tagged(response, await commands.move(conn, caller.reach, group_id, version, body))
 
 
-@router.post("/{group_id}/split", status_code=201, openapi_extra=IDEMPOTENT)
+@router.post("/{group_id}/split", status_code=201, openapi_extra=MONEY_COMMAND)
 async def split_group(
     group_id: UUID, body: SplitIn, version: IfMatch, conn: Writing, caller: Writer, response: Response
 ) -> SplitOut:

@@ -162,17 +162,22 @@ async def close(conn: Connection, reach: Reach, group_id: UUID, version: int, bo
     memberships, savings = await of_group(conn, group_id), await queries.savings(conn, group_id)
     if on < spells[-1].since or any(max(m["joined_on"], m["left_on"] or m["joined_on"]) > on for m in memberships):
         raise invalid("/closed_on", "before_change", "Trước một thay đổi đã ghi nhận", "Before a change that is known")
-    if sum(saved.amount for saved in savings) or any(saved.on > on for saved in savings):
-        raise Conflict(
-            Text("Tổ còn tiền gửi", "Savings are left in the group, or move later"), slug="group-has-savings"
-        )
+    check_empty(savings, on)
     await conn.execute("update membership set left_on = $2 where credit_group = $1 and left_on is null", group_id, on)
     row |= {"closed_on": on, "timeline": kept(ended(spells, on))}
     await keep(conn, row, CreditGroupClosed, on, savings=savings)
     return await queries.get(conn, reach, group_id)
 
 
-async def move(conn: Connection, reach: Reach, group_id: UUID, version: int | None, body: MoveIn) -> GroupOut:
+def check_empty(savings: Sequence[Saved], closed_on: date) -> None:
+    """409 if savings are left in a group on the day it closes, or move later."""
+    if sum(saved.amount for saved in savings) or any(saved.on > closed_on for saved in savings):
+        vi = f"Tổ đóng ngày {closed_on:%d/%m/%Y} thì từ ngày đó không được còn tiền gửi"
+        en = f"The group closes on {closed_on}: no savings may be left in it on that day, or move later"
+        raise Conflict(Text(vi, en), slug="group-has-savings")
+
+
+async def move(conn: Connection, reach: Reach, group_id: UUID, version: int, body: MoveIn) -> GroupOut:
     """A group is in another commune or branch from a day on. 404 for a place outside `reach`, 409 if it is closed.
 
     422 for a day in the future or before the group was formed. Its households move by their own records.
@@ -191,11 +196,7 @@ async def move_many(conn: Connection, reach: Reach, body: BatchIn) -> BatchOut:
     """Up to 1,000 groups carried by a reorganisation: a verdict for each."""
     ids = ids_of(body.items, "group")
     await conn.execute("select from credit_group where id = any($1) order by id for update", ids)
-
-    async def act(row: MoveRow) -> GroupOut:
-        return await move(conn, reach, row.group, None, MoveIn(**row.model_dump(exclude={"group"})))
-
-    return await each(conn, body, MoveRow, act)
+    return await each(conn, body, MoveRow, lambda row: move(conn, reach, row.group, row.version, row))
 
 
 async def set_board(conn: Connection, reach: Reach, group_id: UUID, version: int, body: BoardIn) -> GroupOut:

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from contracts.credit_groups import CreditGroupSpell, Rating
+from services.loans.batches import Version
 from services.loans.borrowers.schemas import UnitCode
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -24,7 +26,7 @@ class GroupIn(_Strict):
     unit: UnitCode
     branch: UUID | None = Field(None, description="The branch of the Union that it is entrusted to")
     name: Name
-    opened_on: date
+    opened_on: Day
     members: Members
     leader: UUID | None = None
     deputy: UUID | None = None
@@ -34,13 +36,13 @@ class GroupPatch(_Strict):
     """What may be corrected; absent fields stay."""
 
     name: Name | None = None
-    opened_on: date | None = None
+    opened_on: Day | None = None
 
 
 class ClosingIn(_Strict):
     """The first day the group was no longer open."""
 
-    closed_on: date
+    closed_on: Day
 
 
 class MoveIn(_Strict):
@@ -48,7 +50,7 @@ class MoveIn(_Strict):
 
     unit: UnitCode
     branch: UUID | None = None
-    effective_on: date
+    effective_on: Day
     reason: Literal["moved", "reorganised"] = Field("moved", description="`reorganised`: the units themselves changed")
 
 
@@ -56,12 +58,13 @@ class MoveRow(MoveIn):
     """One group of a reorganisation."""
 
     group: UUID
+    version: Version
 
 
 class SplitIn(_Strict):
     """A second group is formed of some of the members, who bring their savings."""
 
-    on: date
+    on: Day
     name: Name
     branch: UUID | None = Field(None, description="Default the same")
     members: Members
@@ -72,7 +75,7 @@ class SplitIn(_Strict):
 class BoardIn(_Strict):
     """Who leads the group, and who stands in, from a day on."""
 
-    since: date
+    since: Day
     leader: UUID
     deputy: UUID | None = None
 

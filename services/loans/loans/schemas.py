@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from contracts.loans import CapitalSource, LoanStatus, ProgrammeCode
 
 Money = Annotated[int, Field(strict=True, gt=0, le=10**13, description="Whole VND")]
@@ -27,8 +28,8 @@ class LoanIn(BaseModel):
     programme: ProgrammeCode
     capital_source: CapitalSource
     contract_number: Annotated[str, Field(pattern=r"^[0-9A-Za-z./-]{1,60}$")]
-    contract_on: date
-    due_on: date = Field(description="The whole balance is due on this day, and overdue after it")
+    contract_on: Day
+    due_on: Day = Field(description="The whole balance is due on this day, and overdue after it")
     amount: Money | None = Field(None, description="Most that is disbursed; default what was approved, else the cap")
 
 

@@ -1,11 +1,11 @@
 """HTTP door of who is in a group."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.web import IDEMPOTENT, IfMatch, Reading, Writing, etag, noun
@@ -23,7 +23,7 @@ async def list_members(
     group_id: UUID,
     conn: Reading,
     caller: Reader,
-    as_of: Annotated[date | None, Query(description="Members on this day; default today")] = None,
+    as_of: Annotated[Day | None, Query(description="Members on this day; default today")] = None,
     former: Annotated[bool, Query(description="Those who have left, too")] = False,  # a query
 ) -> MembershipsOut:
     """The households in a group, with what each has saved."""

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from services.loans.groups.schemas import Members
 
 
@@ -14,7 +15,7 @@ class JoiningIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     members: Members = Field(min_length=1)
-    joined_on: date
+    joined_on: Day
 
 
 class LeavingIn(BaseModel):
@@ -22,7 +23,7 @@ class LeavingIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    left_on: date
+    left_on: Day
 
 
 class MembershipOut(BaseModel):

@@ -9,7 +9,8 @@ down_revision = "0002"
 def upgrade() -> None:
     """Columns are added and filled, none is taken away: the version before goes on reading.
 
-    An entry that it posts meanwhile is refused at commit, since it keeps no balances: its caller is told so.
+    An entry that it posts meanwhile is refused at commit, since it keeps no balances: its caller is told so. Terms that
+    it publishes meanwhile lack `terms`: publish none (README).
     """
     migrate.run(PROGRAMMES_AND_BORROWERS)
     migrate.run(APPLICATIONS)

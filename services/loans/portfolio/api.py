@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.context import context
@@ -15,7 +16,7 @@ from services.loans.borrowers.schemas import UnitCode
 from services.loans.entries.interest import MONTHS, months_after
 from services.loans.groups.schemas import Month
 from services.loans.portfolio import queries
-from services.loans.portfolio.queries import EARLIEST, Scope
+from services.loans.portfolio.queries import Scope
 from services.loans.portfolio.schemas import (
     CollectionBy,
     CollectionOut,
@@ -26,7 +27,6 @@ from services.loans.portfolio.schemas import (
 
 router = noun("portfolio")
 Reader = Annotated[Caller, Depends(needs("loans:read"))]
-LATEST = date(2190, 1, 1)
 
 
 async def scope(
@@ -34,7 +34,7 @@ async def scope(
     unit: Annotated[UnitCode | None, Query()] = None,
     branch: Annotated[UUID | None, Query(description="Of households of this branch")] = None,
     group: Annotated[UUID | None, Query(description="Of members of this group on that day")] = None,
-    as_of: Annotated[date | None, Query(ge=EARLIEST, le=LATEST, description="At its end; default today")] = None,
+    as_of: Annotated[Day | None, Query(description="At its end; default today")] = None,
 ) -> Scope:
     """What of the caller's reach is asked about, and on which day."""
     return Scope(caller.reach.within(unit, branch), group, as_of or today())
@@ -59,8 +59,8 @@ async def read_migration(conn: Reading, inside: Inside, month: Annotated[Month, 
 async def list_expected(
     conn: Reading,
     inside: Inside,
-    first: Annotated[date | None, Query(alias="from", ge=EARLIEST, le=LATEST, description="Default `as_of`")] = None,
-    last: Annotated[date | None, Query(alias="to", description="Default a year, the first day included")] = None,
+    first: Annotated[Day | None, Query(alias="from", description="Default `as_of`")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="Default a year, the first day included")] = None,
     by: CollectionBy = "programme",
     limit: Limit = 100,
     cursor: Cursor = None,

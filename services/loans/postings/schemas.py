@@ -1,11 +1,11 @@
 """What is posted to a loan's ledger. Money is whole VND; days may lie in the past, never in the future."""
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from services.loans.entries.schemas import Reference
 from services.loans.loans.schemas import Money
 
@@ -15,7 +15,7 @@ class Posting(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    occurred_on: date
+    occurred_on: Day
     reference: Reference | None = None
 
 
@@ -35,13 +35,13 @@ class RepaymentIn(Posting):
 class ExtensionIn(Posting):
     """All that is owed and not frozen becomes due on another day."""
 
-    until: date = Field(description="The new due date")
+    until: Day = Field(description="The new due date")
 
 
 class FreezeIn(AmountIn):
     """Debt that bears no interest and is not due for a time, after a loss nobody could prevent."""
 
-    until: date = Field(description="The last day it is frozen")
+    until: Day = Field(description="The last day it is frozen")
     damage_percent: Annotated[int, Field(ge=1, le=100, description="How much of what was invested is lost")]
 
 

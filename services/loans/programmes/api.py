@@ -1,11 +1,11 @@
 """HTTP door of credit programmes."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.web import IDEMPOTENT, Reading, Writing, etag, noun
@@ -30,7 +30,7 @@ async def publish_programme(body: ProgrammeIn, conn: Writing, caller: Writer, re
 async def list_programmes(
     conn: Reading,
     caller: Reader,
-    on: Annotated[date | None, Query(description="In force on this day; default today")] = None,
+    on: Annotated[Day | None, Query(description="In force on this day; default today")] = None,
 ) -> ProgrammesOut:
     """The programmes in force."""
     return ProgrammesOut(items=await queries.in_force(conn, caller.province, on or today()))

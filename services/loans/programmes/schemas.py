@@ -1,11 +1,12 @@
 """Credit programmes at the door: what was decided, from which day, and how to apply."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from contracts.loans import CapitalSource, ProgrammeCode
 from contracts.members import PovertyStatus
 
@@ -73,7 +74,7 @@ class Terms(BaseModel):
     extension_percent: Annotated[int, Field(ge=0, le=100, description="A longer one by this much of it at most")] = 50
     freezes: list[LongestFreeze] = Field(
         [LongestFreeze(damage_percent=40, years=3), LongestFreeze(damage_percent=80, years=5)],
-        description="Source: Decision 50/2010/QĐ-TTg",
+        description="Decision 50/2010/QĐ-TTg; its own text was not at hand",
     )
     decision_working_days: Annotated[int, Field(ge=1, le=60, description="The bank decides within")] = 5
     eligible: list[PovertyStatus] = Field([], description="Poverty statuses of who may apply; none is any")
@@ -93,8 +94,8 @@ class ProgrammeIn(Terms):
     code: ProgrammeCode
     name_vi: Name
     name_en: Name
-    valid_from: date
-    valid_to: date | None = Field(None, description="Last day; null while no end is decided")
+    valid_from: Day
+    valid_to: Day | None = Field(None, description="Last day; null while no end is decided")
 
 
 class ProgrammeOut(ProgrammeIn):

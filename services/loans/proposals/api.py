@@ -1,12 +1,12 @@
 """HTTP door of what a group's meeting proposes: form 03/TD, to be printed and signed."""
 
 from asyncio import to_thread
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Header, Query, Response
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.negotiation import media_type_of
 from services.chassis.sheets.sheet import XLSX_TYPE
@@ -24,7 +24,7 @@ Reader = Annotated[Caller, Depends(needs("loans:read"))]
 @of_group.get("/{group_id}/proposals", response_class=Response, responses=DOCUMENTED)
 async def print_proposals(
     group_id: UUID,
-    met_on: Annotated[date, Query(description="The day of the group's meeting")],
+    met_on: Annotated[Day, Query(description="The day of the group's meeting")],
     conn: Reading,
     caller: Reader,
     accept: Annotated[str, Header(description="PDF or XLSX")] = PDF_TYPE,

@@ -1,11 +1,11 @@
 """HTTP door of cash collected in the field."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.paging import Cursor, Limit, Page
@@ -58,7 +58,7 @@ async def read_ageing(
     caller: Reader,
     by: AgeBy = "group",
     unit: Unit = None,
-    as_of: Annotated[date | None, Query(description="At the end of this day; default today")] = None,
+    as_of: Annotated[Day | None, Query(description="At the end of this day; default today")] = None,
     limits: Annotated[list[Days] | None, Query(description="Last day of each bucket but the last: 3, 7, 30")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,

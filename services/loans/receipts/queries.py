@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from services.chassis.db import Connection, Row
+from services.chassis.db import Connection, Row, planned
 from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach
@@ -48,7 +48,8 @@ async def find(
 ) -> Page[ReceiptOut]:
     """Receipts of `unit` (or of all of `reach`), the newest first."""
     inside, start = reach.within(unit), after(cursor, UUID)
-    rows = await conn.fetch(
+    rows = await planned(
+        conn,
         f"""
         select receipt.* {INSIDE}
           and ($3::uuid is null or loan.id = $3) and ($4::text is null or receipt.state = $4)
@@ -76,7 +77,8 @@ async def ageing(
     `limits` are the last days of all buckets but the last: 3, 7, 30 is 0–3, 4–7, 8–30, over 30.
     """
     inside, start = reach.within(unit), after(cursor, str)
-    rows = await conn.fetch(
+    rows = await planned(
+        conn,
         f"""
         select key, array_agg(bucket) as buckets, array_agg(receipts) as receipts, array_agg(amount) as amounts
         from (

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from services.loans.entries.schemas import Reference
 
 Money = Annotated[int, Field(strict=True, ge=0, le=10**13, description="Whole VND")]
@@ -22,7 +23,7 @@ class ReceiptIn(BaseModel):
     loan: UUID
     group: UUID | None = Field(None, description="The savings-and-credit group")
     collector: UUID = Field(description="Who collected it, by her id in the members service")
-    collected_on: date
+    collected_on: Day
     principal: Money = 0
     interest: Money = 0
     reference: Reference | None = None
@@ -33,7 +34,7 @@ class ConfirmationIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    occurred_on: date | None = Field(None, description="The bank's day; default the day it was collected")
+    occurred_on: Day | None = Field(None, description="The bank's day; default the day it was collected")
     reference: Reference | None = None
 
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from contracts.credit_groups import CreditGroupSaved, CreditGroupSavingReversed
+from contracts.credit_groups import CreditGroupSaved, CreditGroupSavingReversed, CreditGroupState
 from services.chassis import journal
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Fault, NotFound, Text, Unprocessable
 from services.chassis.reach import Reach
 from services.loans.entries.schemas import ReversalIn
 from services.loans.groups import queries as groups
-from services.loans.groups.commands import check_past, keep, lock
+from services.loans.groups.commands import check_empty, check_past, keep, lock
 from services.loans.memberships.queries import of_group, on_day
 from services.loans.savings import queries
 from services.loans.savings.books import Move, available
@@ -25,7 +26,10 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 
 async def save(conn: Connection, reach: Reach, group_id: UUID, version: int | None, body: SavingsIn) -> SavedOut:
-    """Record a day's sheet. 422 names each line of who is no member, or takes out more than is there then or later."""
+    """Record a day's sheet. 409 if it leaves anything in a closed group.
+
+    422 names each line of who is no member, or takes out more than is there then or later.
+    """
     row = await lock(conn, reach, group_id, version)
     check_past("/occurred_on", body.occurred_on, row["opened_on"])
     members = on_day(await of_group(conn, group_id), body.occurred_on)
@@ -34,12 +38,15 @@ async def save(conn: Connection, reach: Reach, group_id: UUID, version: int | No
         raise Unprocessable(faults=faults)
     lines = [(line.borrower, line.kind, line.amount) for line in body.lines]
     entries = await append(conn, group_id, body.occurred_on, lines, body.reference)
-    await keep(conn, row, CreditGroupSaved, body.occurred_on)
+    await _keep(conn, row, CreditGroupSaved, body.occurred_on)
     return SavedOut(**dict(await groups.get(conn, reach, group_id)), entries=entries)
 
 
 async def reverse(conn: Connection, reach: Reach, entry_id: UUID, body: ReversalIn) -> SavedOut:
-    """Append the counter-entry of an entry, on its day. 409 if it is one, is reversed, or what it put in is gone."""
+    """Append the counter-entry of an entry, on its day.
+
+    409 if it is one, is reversed, if what it put in is gone, or if what it took out would be left in a closed group.
+    """
     group_id = await conn.fetchval("select credit_group from saving where id = $1", entry_id)
     if group_id is None:
         raise NotFound
@@ -64,8 +71,16 @@ async def reverse(conn: Connection, reach: Reach, entry_id: UUID, body: Reversal
     counter, on = journal.new_id(), entry["occurred_on"]
     rest = (entry["amount"], on, body.reference, entry_id, entry["kind"], journal.now())
     await conn.execute(INSERT, counter, group_id, entry["borrower"], "reversal", *rest)
-    await keep(conn, row, CreditGroupSavingReversed, on)
+    await _keep(conn, row, CreditGroupSavingReversed, on)
     return SavedOut(**dict(await groups.get(conn, reach, group_id)), entries=[counter])
+
+
+async def _keep(conn: Connection, row: dict[str, Any], event: type[CreditGroupState], on: date) -> None:
+    """Journal the group with what is saved now. 409 if it is closed and anything is left."""
+    savings = await groups.savings(conn, row["id"])
+    if row["closed_on"] is not None:
+        check_empty(savings, row["closed_on"])
+    await keep(conn, row, event, on, savings=savings)
 
 
 async def append(

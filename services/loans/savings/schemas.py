@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from services.loans.entries.schemas import Reference
 from services.loans.groups.schemas import GroupOut
 from services.loans.loans.schemas import Money
@@ -28,7 +29,7 @@ class SavingsIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    occurred_on: date
+    occurred_on: Day
     reference: Reference | None = None
     lines: Annotated[list[LineIn], Field(min_length=1, max_length=200)]
 

@@ -1,11 +1,11 @@
 """HTTP door of bank statements."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
+from contracts.calendars import Day
 from contracts.reconciliation import DifferenceKind
 from services.chassis.auth import Caller, needs
 from services.chassis.context import context
@@ -34,7 +34,7 @@ async def send_statement(
     conn: Writing,
     caller: Writer,
     response: Response,
-    as_of: Annotated[date, Query(description="The day its balances are of")],
+    as_of: Annotated[Day, Query(description="The day its balances are of")],
     late_days: Annotated[int, Query(ge=0, le=31, description="How far off another day's books are `late`")] = 5,
     mapping: Annotated[
         str,
@@ -59,7 +59,7 @@ async def send_statement(
 async def list_statements(
     conn: Reading,
     caller: Reader,
-    month: Annotated[date | None, Query(description="Any day of it")] = None,
+    month: Annotated[Day | None, Query(description="Any day of it")] = None,
     superseded: Annotated[bool, Query(description="Earlier revisions too")] = False,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -79,7 +79,7 @@ async def differences(
         from statement_difference as difference
         left join statement_line as line on line.statement = difference.statement and line.row = difference.row
         left join loan on loan.id = difference.loan left join borrower on borrower.id = loan.borrower
-        where difference.statement = $1 and number > $2 and difference.unit = any($3)
+        where difference.statement = $1 and number > $2::bigint and difference.unit = any($3)
           and ($4::text is null or kind = $4)
         order by number limit $5
         """,

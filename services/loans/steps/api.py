@@ -18,19 +18,19 @@ Writer = Annotated[Caller, Depends(needs("loans:write"))]
 
 @of_application.post("/appraisals", openapi_extra=IDEMPOTENT)
 async def appraise_many(body: BatchIn, conn: Writing, caller: Writer) -> BatchOut:
-    """Minutes about up to 1,000 applications (`application`, and as one is appraised): a verdict per row."""
+    """Minutes about up to 1,000 applications (`application`, `version`, and as one is appraised): a verdict per row."""
     return await commands.appraise_many(conn, caller.reach, body)
 
 
 @of_application.post("/confirmations", openapi_extra=IDEMPOTENT)
 async def confirm_many(body: BatchIn, conn: Writing, caller: Writer) -> BatchOut:
-    """Up to 1,000 confirmations (`application`, and as one is confirmed): a verdict per row."""
+    """Up to 1,000 confirmations (`application`, `version`, and as one is confirmed): a verdict per row."""
     return await commands.confirm_many(conn, caller.reach, body)
 
 
 @of_application.post("/decisions", openapi_extra=IDEMPOTENT)
 async def decide_many(body: BatchIn, conn: Writing, caller: Writer) -> BatchOut:
-    """Up to 1,000 decisions (`application`, and as one is decided): a verdict per row."""
+    """Up to 1,000 decisions (`application`, `version`, and as one is decided): a verdict per row."""
     return await commands.decide_many(conn, caller.reach, body)
 
 

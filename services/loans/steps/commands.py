@@ -58,7 +58,7 @@ class Held(NamedTuple):
 
 
 async def appraise(
-    conn: Connection, reach: Reach, application_id: UUID, version: int | None, body: AppraisalIn
+    conn: Connection, reach: Reach, application_id: UUID, version: int, body: AppraisalIn
 ) -> ApplicationOut:
     """The minutes of the group's meeting. 422 for more votes than people, an amount over what is asked for, or a
     condition of the programme that nobody attests."""
@@ -82,7 +82,7 @@ async def appraise(
 
 
 async def confirm(
-    conn: Connection, reach: Reach, application_id: UUID, version: int | None, body: ConfirmationIn
+    conn: Connection, reach: Reach, application_id: UUID, version: int, body: ConfirmationIn
 ) -> ApplicationOut:
     """What the commune's People's Committee says. 422 naming a required paper that is missing: the bank needs all."""
     held = await _held(conn, reach, application_id, version, "confirmation", body.on)
@@ -102,7 +102,7 @@ async def confirm(
 
 
 async def decide(
-    conn: Connection, reach: Reach, application_id: UUID, version: int | None, body: DecisionIn
+    conn: Connection, reach: Reach, application_id: UUID, version: int, body: DecisionIn
 ) -> ApplicationOut:
     """The bank's decision. 422 for more than was agreed."""
     held = await _held(conn, reach, application_id, version, "decision", body.on)
@@ -117,7 +117,7 @@ async def decide(
 
 
 async def withdraw(
-    conn: Connection, reach: Reach, application_id: UUID, version: int | None, body: WithdrawalIn
+    conn: Connection, reach: Reach, application_id: UUID, version: int, body: WithdrawalIn
 ) -> ApplicationOut:
     """Withdraw it, and its contract if nothing is disbursed. 409 naming what is legal once money was paid out."""
     held = await _held(conn, reach, application_id, version, "withdrawal", body.on)
@@ -135,9 +135,7 @@ async def withdraw(
     return await _take(conn, held, step, ApplicationWithdrawn, body.papers, loan=loan_id)
 
 
-async def _held(
-    conn: Connection, reach: Reach, application_id: UUID, version: int | None, step: chain.Step, on: date
-) -> Held:
+async def _held(conn: Connection, reach: Reach, application_id: UUID, version: int, step: chain.Step, on: date) -> Held:
     """Lock the borrower, then the application, for a step on a day. 404, 412, 409 if the step is not legal now."""
     borrower = await borrowers.lock_owner(conn, reach, "application", application_id)
     row = await conn.fetchrow(
@@ -148,7 +146,7 @@ async def _held(
         application_id,
     )
     assert row is not None, "applications are never deleted"
-    if version is not None and row["version"] != version:
+    if row["version"] != version:
         raise Stale
     found = dict(row)
     chain.demand(step, chain.state_of(found))

@@ -1,12 +1,13 @@
 """The steps of an application at the door. Each has its day, which may lie in the past, never in the future."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from services.loans.applications.schemas import Codes, Free
+from services.loans.batches import Version
 from services.loans.loans.schemas import Money
 
 Heads = Annotated[int, Field(ge=0, le=500)]
@@ -15,7 +16,7 @@ Heads = Annotated[int, Field(ge=0, le=500)]
 class _StepIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    on: date
+    on: Day
     papers: Codes = Field([], description="Papers handed in with it")
 
 
@@ -50,22 +51,18 @@ class WithdrawalIn(_StepIn):
     reason: Free | None = None
 
 
-class AppraisalRow(AppraisalIn):
+class _OneOfMany(BaseModel):
+    application: UUID
+    version: Version
+
+
+class AppraisalRow(AppraisalIn, _OneOfMany):
     """`AppraisalIn` of one of many."""
 
-    application: UUID
-    version: int | None = None
 
-
-class ConfirmationRow(ConfirmationIn):
+class ConfirmationRow(ConfirmationIn, _OneOfMany):
     """`ConfirmationIn` of one of many."""
 
-    application: UUID
-    version: int | None = None
 
-
-class DecisionRow(DecisionIn):
+class DecisionRow(DecisionIn, _OneOfMany):
     """`DecisionIn` of one of many."""
-
-    application: UUID
-    version: int | None = None

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from contracts.members import BranchSpell
 
 Kind = Literal["residential", "sectoral"]
@@ -27,10 +28,10 @@ class BranchIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     unit: UnitKey
-    unit_on: date | None = Field(None, description="Day on which the code named the unit; default today", exclude=True)
+    unit_on: Day | None = Field(None, description="Day on which the code named the unit; default today", exclude=True)
     name: Name
     kind: Kind = "residential"
-    opened_on: date
+    opened_on: Day
 
 
 class BranchPatch(BaseModel):
@@ -40,7 +41,7 @@ class BranchPatch(BaseModel):
 
     name: Name | None = None
     kind: Kind | None = None
-    opened_on: date | None = None
+    opened_on: Day | None = None
 
 
 class ClosingIn(BaseModel):
@@ -48,7 +49,7 @@ class ClosingIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    closed_on: date
+    closed_on: Day
 
 
 class BranchOut(BaseModel):

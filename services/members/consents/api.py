@@ -1,11 +1,11 @@
 """HTTP door of consents and of the catalogue of purposes."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.web import IDEMPOTENT, Recorded, Writing, noun
@@ -44,7 +44,7 @@ async def read_consents(
     conn: Recorded,
     caller: Reader,
     viewer: Viewing,
-    on: Annotated[date | None, Query(description="As of the end of this day; default today")] = None,
+    on: Annotated[Day | None, Query(description="As of the end of this day; default today")] = None,
 ) -> ConsentsOut:
     """A member's consents as of any day, and the ledger."""
     entries = await queries.ledger(conn, caller.reach, member_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from services.members.access_log.schemas import PERSONAL, Shown
 
 How = Literal["paper", "online", "oral_recorded"]
@@ -22,7 +23,7 @@ class ConsentIn(BaseModel):
     purpose: Code
     text_version: TextVersion
     how: How
-    given_on: date
+    given_on: Day
     evidence: Evidence | None = Field(None, description="Where the proof is kept: file, shelf, recording")
 
 
@@ -33,7 +34,7 @@ class WithdrawalIn(BaseModel):
 
     purpose: Code
     how: How
-    withdrawn_on: date
+    withdrawn_on: Day
     evidence: Evidence | None = None
 
 

@@ -1,10 +1,10 @@
 """Leaving and coming back at the door."""
 
-from datetime import date
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts.calendars import Day
 from services.members.members.schemas import Kind, LeavingReason
 
 
@@ -13,7 +13,7 @@ class DepartureIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    left_on: date
+    left_on: Day
     reason: LeavingReason
 
 
@@ -24,6 +24,6 @@ class RejoinIn(BaseModel):
 
     branch: UUID
     household: UUID | None = None
-    joined_on: date
+    joined_on: Day
     kind: Kind | None = None
     core: bool | None = None

@@ -1,11 +1,11 @@
 """Membership fees at the door."""
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from contracts.offices import Fee
 from services.chassis.errors import FaultOut
 
@@ -19,7 +19,7 @@ class FeeIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     standing: Literal["paid", "exempt"] = "paid"
-    on: date
+    on: Day
 
 
 class FeesOut(BaseModel):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from contracts.members import GroupSpell
 from services.members.branches.schemas import Name
 
@@ -16,7 +17,7 @@ class GroupIn(BaseModel):
 
     branch: UUID
     name: Name
-    opened_on: date
+    opened_on: Day
 
 
 class GroupPatch(BaseModel):
@@ -25,7 +26,7 @@ class GroupPatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
-    opened_on: date | None = None
+    opened_on: Day | None = None
 
 
 class GroupOut(BaseModel):

@@ -1,12 +1,11 @@
 """HTTP door of a member's history."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
-from pydantic import AwareDatetime
 
+from contracts.calendars import Day, Moment
 from services.chassis.auth import Caller, needs
 from services.chassis.context import context
 from services.chassis.web import IfMatch, Reading, Writing, etag, noun
@@ -24,8 +23,8 @@ async def read_history(
     member_id: UUID,
     conn: Reading,
     caller: Reader,
-    on: Annotated[date | None, Query(description="Up to this day; default all, what is to come too")] = None,
-    known_at: Annotated[AwareDatetime | None, Query(description="As was known then; default now")] = None,
+    on: Annotated[Day | None, Query(description="Up to this day; default all, what is to come too")] = None,
+    known_at: Annotated[Moment | None, Query(description="As was known then; default now")] = None,
 ) -> HistoryOut:
     """What happened to a member, and when and by whom it was recorded; of a merged record too."""
     return await queries.history(conn, caller.reach, member_id, context().language, on, known_at)
@@ -33,7 +32,7 @@ async def read_history(
 
 @router.delete("/{member_id}/history/{since}")
 async def take_back(
-    member_id: UUID, since: date, version: IfMatch, conn: Writing, caller: Writer, response: Response
+    member_id: UUID, since: Day, version: IfMatch, conn: Writing, caller: Writer, response: Response
 ) -> MemberOut:
     """Take back what began on a day: a change still to come, or one recorded by mistake."""
     member = await commands.take_back(conn, caller.reach, member_id, version, since)

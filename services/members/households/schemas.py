@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
+from contracts.calendars import Day
 from contracts.members import HouseholdSpell, PovertyStatus
 from services.members.access_log.schemas import PERSONAL, Shown
 
@@ -21,7 +22,7 @@ class HouseholdIn(BaseModel):
 
     branch: UUID
     address: Address | None = None
-    registered_on: date | None = Field(None, description="First day it counts; default today")
+    registered_on: Day | None = Field(None, description="First day it counts; default today")
 
 
 class HouseholdPatch(BaseModel):
@@ -39,7 +40,7 @@ class PovertyStatusIn(BaseModel):
 
     status: PovertyStatus
     standard: Standard
-    effective_on: date = Field(description="The day it counts from")
+    effective_on: Day = Field(description="The day it counts from")
 
 
 class YearOut(BaseModel):

@@ -100,7 +100,8 @@ async def verdicts(
         """
         select row, verdict, member, coalesce(errors, '[]') as errors, coalesce(warnings, '[]') as warnings
         from import_row
-        where import = $1 and row > $2 and ($3::text is null or verdict = $3) and (warnings is not null or not $5)
+        where import = $1 and row > $2::bigint and ($3::text is null or verdict = $3)
+          and (warnings is not null or not $5)
         order by row limit $4
         """,
         import_id,

@@ -1,12 +1,11 @@
 """HTTP door of members."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
-from pydantic import AwareDatetime
 
+from contracts.calendars import Day, Moment
 from services.chassis.auth import Caller, needs
 from services.chassis.context import context
 from services.chassis.errors import Forbidden, Text, invalid
@@ -92,8 +91,8 @@ async def read_member(
     viewer: Viewing,
     vault: Vaulted,
     response: Response,
-    on: Annotated[date | None, Query(description="As she was on a day; default today")] = None,
-    known_at: Annotated[AwareDatetime | None, Query(description="As was known then; default now")] = None,
+    on: Annotated[Day | None, Query(description="As she was on a day; default today")] = None,
+    known_at: Annotated[Moment | None, Query(description="As was known then; default now")] = None,
 ) -> MemberOut:
     """One member. 410 if the record was merged into another's, which `merged_into` names."""
     (member,) = await show(conn, viewer, [await queries.get(conn, caller.reach, member_id, on, known_at, vault)])

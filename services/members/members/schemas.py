@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from contracts.calendars import Day
 from services.chassis.errors import FaultOut
 from services.members.access_log.schemas import PERSONAL, Shown
 from services.members.members.numbers import CitizenNumber, Phone
@@ -25,7 +26,7 @@ BATCH = 1_000
 class Birth(BaseModel):
     """The birth date, or its year only."""
 
-    birth_date: date | None = None
+    birth_date: Day | None = None
     birth_year: Year | None = None
 
     @model_validator(mode="after")
@@ -55,7 +56,7 @@ class MemberIn(Birth):
     ethnicity: Ethnicity = "01"
     kind: Kind = "ordinary"
     core: bool = False
-    joined_on: date
+    joined_on: Day
 
 
 class LookupIn(BaseModel):
@@ -91,8 +92,8 @@ class MemberPatch(Birth):
     ethnicity: Ethnicity | None = None
     kind: Kind | None = None
     core: bool | None = None
-    joined_on: date | None = None
-    effective_on: date | None = None
+    joined_on: Day | None = None
+    effective_on: Day | None = None
 
 
 class MemberOut(Shown):

@@ -1,11 +1,12 @@
 """Populations at the door."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.calendars import Day
 from contracts.members import PopulationSpell
 
 
@@ -33,4 +34,4 @@ class PopulationsOut(BaseModel):
     items: list[PopulationOut]
 
 
-Since = Annotated[date, Field(description="The day from which the number holds")]
+Since = Annotated[Day, Field(description="The day from which the number holds")]

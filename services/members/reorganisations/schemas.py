@@ -1,11 +1,12 @@
 """Reorganisation plans at the door."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from services.members.branches.schemas import Name, UnitCode, UnitKey
 
 Extent = Literal["whole", "part"]
@@ -62,7 +63,7 @@ class PlanIn(BaseModel):
 
     name: Name
     decision: Decision
-    effective_on: date
+    effective_on: Day
     mappings: list[Mapping] = Field([], max_length=MOST)
     names: list[Naming] = Field([], max_length=MOST, description="Where two branches of one name would meet")
 
@@ -74,7 +75,7 @@ class PlanPatch(BaseModel):
 
     name: Name | None = None
     decision: Decision | None = None
-    effective_on: date | None = None
+    effective_on: Day | None = None
     mappings: list[Mapping] | None = Field(None, max_length=MOST)
     names: list[Naming] | None = Field(None, max_length=MOST)
 

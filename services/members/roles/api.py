@@ -1,11 +1,11 @@
 """HTTP doors of offices: of a member, and of all who hold one."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
+from contracts.calendars import Day
 from contracts.offices import Level, OfficerRole
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
@@ -30,7 +30,7 @@ async def list_roles(
     viewer: Viewing,
     unit: Annotated[UnitCode | None, Query()] = None,
     level: Annotated[Level | None, Query()] = None,
-    on: Annotated[date | None, Query(description="Who held office that day; default today")] = None,
+    on: Annotated[Day | None, Query(description="Who held office that day; default today")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[RoleOut]:

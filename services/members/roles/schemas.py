@@ -1,12 +1,12 @@
 """Offices at the door."""
 
-from datetime import date
 from typing import Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from contracts.calendars import Day
 from contracts.offices import Level, OfficerRole, Position
 from services.members.access_log.schemas import PERSONAL, Shown
 
@@ -27,8 +27,8 @@ class RoleIn(BaseModel):
 
     level: Level
     position: Position
-    since: date
-    until: date | None = Field(None, description="The first day she no longer holds it")
+    since: Day
+    until: Day | None = Field(None, description="The first day she no longer holds it")
 
     @model_validator(mode="after")
     def _exists(self) -> Self:
@@ -46,7 +46,7 @@ class EndIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    until: date = Field(description="The first day she no longer holds it")
+    until: Day = Field(description="The first day she no longer holds it")
 
 
 class RoleOut(OfficerRole, Shown):

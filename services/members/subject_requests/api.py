@@ -1,11 +1,11 @@
 """HTTP door of data subjects' requests."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Response
 
+from contracts.calendars import Day
 from services.chassis.paging import Cursor, Limit, Page
 from services.chassis.web import IDEMPOTENT, IfMatch, Recorded, Writing, etag, noun
 from services.members.access_log.api import Officer, Viewing
@@ -33,7 +33,7 @@ async def list_requests(
     member: Annotated[UUID | None, Query()] = None,
     kind: Annotated[Kind | None, Query()] = None,
     state: Annotated[State | None, Query()] = None,
-    overdue_on: Annotated[date | None, Query(description="Only those whose clock has run out by this day")] = None,
+    overdue_on: Annotated[Day | None, Query(description="Only those whose clock has run out by this day")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[RequestOut]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calendars import Day
 from services.members.access_log.schemas import PERSONAL, Shown
 from services.members.subject_requests.clocks import Kind
 
@@ -23,7 +24,7 @@ class RequestIn(BaseModel):
     member: UUID
     kind: Kind
     channel: Channel
-    received_on: date
+    received_on: Day
     third_party: bool = Field(False, description="A processor or third party (the bank) must act too")
     detail: Words | None = None
 
@@ -33,7 +34,7 @@ class StepIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    on: date
+    on: Day
 
 
 class ReasonIn(StepIn):

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from contracts.calendars import Day
 from services.members.access_log.schemas import PERSONAL, Shown
 from services.members.branches.schemas import UnitCode
 
@@ -26,7 +27,7 @@ class TransferIn(BaseModel):
     to_branch: UUID | None = None
     to_unit: UnitCode | None = None
     household: UUID | None = None
-    effective_on: date = Field(description="In the past (figures are put right) or up to a year ahead")
+    effective_on: Day = Field(description="In the past (figures are put right) or up to a year ahead")
     reason: Reason | None = None
 
     @model_validator(mode="after")
@@ -45,7 +46,7 @@ class AcceptanceIn(BaseModel):
 
     branch: UUID | None = None
     household: UUID | None = None
-    effective_on: date | None = None
+    effective_on: Day | None = None
 
 
 class RefusalIn(BaseModel):

@@ -1,10 +1,10 @@
 """HTTP door of units."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, Query
 
+from contracts.calendars import Day
 from services.chassis.auth import Caller, needs
 from services.chassis.web import noun
 from services.members.units import queries
@@ -17,7 +17,7 @@ Reader = Annotated[Caller, Depends(needs("members:read"))]
 @router.get("")
 async def list_units(
     caller: Reader,
-    on: Annotated[date | None, Query(description="Day they were in force; default now")] = None,
+    on: Annotated[Day | None, Query(description="Day they were in force; default now")] = None,
 ) -> UnitsOut:
     """The units inside the caller's reach."""
     return queries.reached(caller.reach.units, on)
@@ -27,7 +27,7 @@ async def list_units(
 async def read_unit(
     code: str,
     caller: Reader,
-    on: Annotated[date | None, Query(description="Day the code was in force; default now. Codes are re-used.")] = None,
+    on: Annotated[Day | None, Query(description="Day the code was in force; default now. Codes are re-used.")] = None,
 ) -> UnitOut:
     """What a code, an alias of it, or a key names."""
     return queries.get(caller.reach.units, code, on)

@@ -1,10 +1,10 @@
 """HTTP door of figures."""
 
-from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
+from contracts.calendars import Day, Moment
 from services.chassis.auth import Caller, needs
 from services.chassis.clock import today
 from services.chassis.context import context
@@ -21,8 +21,8 @@ Reader = Annotated[Caller, Depends(needs("reporting:read"))]
 
 
 async def _period(
-    start: Annotated[date | None, Query(alias="from", description="First day; default 1 January of the last")] = None,
-    end: Annotated[date | None, Query(alias="to", description="Last day; default today")] = None,
+    start: Annotated[Day | None, Query(alias="from", description="First day; default 1 January of the last")] = None,
+    end: Annotated[Day | None, Query(alias="to", description="Last day; default today")] = None,
 ) -> Period:
     end = end or today()
     start = start or end.replace(month=1, day=1)
@@ -58,7 +58,7 @@ async def read_figures(
     indicator: Annotated[list[str], Query(min_length=1, max_length=50, description="Codes of the catalogue")],
     unit: Annotated[list[str], Query(min_length=1, max_length=400, description="Keys of provinces and communes")],
     breakdown: Annotated[str | None, Query(description="A dimension every indicator asked for breaks down by")] = None,
-    known_at: Annotated[datetime | None, Query(description="As had been recorded by then")] = None,
+    known_at: Annotated[Moment | None, Query(description="As had been recorded by then")] = None,
 ) -> FiguresOut:
     """Any indicators of any units over any days."""
     for code in unit:

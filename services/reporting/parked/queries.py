@@ -12,7 +12,7 @@ async def find(conn: Connection, reach: frozenset[str], limit: int, cursor: str 
         """
         select topic, partition, "offset", subject, version, unit, reason, error, parked_at from parked
         where (unit is null or unit = any($1))
-          and ($2::text is null or (topic, partition, "offset") > ($2, $3::int, $4::bigint))
+          and ($2::text is null or (topic, partition, "offset") > ($2, $3::bigint, $4::bigint))
         order by topic, partition, "offset"
         limit $5
         """,
