@@ -18,7 +18,7 @@ from services.chassis.settings import documented
 ROOT = Path(__file__).parents[1]
 TOP = {"services", "deploy", "contracts", "tests", ".ci"}
 SERVICES = {"members", "loans", "campaigns", "reporting"}
-DOORS = {"api", "projector", "importer", "main"}
+DOORS = {"api", "projector", "follower", "importer", "main"}
 LONGEST = 330
 ALLOWED = {
     "main": {
@@ -27,6 +27,7 @@ ALLOWED = {
     },
     "api": {"fastapi", "pydantic", "services.chassis", "contracts", "own"},
     "projector": {"services.chassis.consumer", "services.chassis.settings", "contracts", "own"},
+    "follower": {"services.chassis.consumer", "services.chassis.settings", "contracts", "own"},
     "importer": {
         *("own", "services.chassis.jobs", "services.chassis.sheets", "services.chassis.worker"),
         "services.chassis.settings",

@@ -6,6 +6,7 @@ from services.chassis import delivery, relay
 from services.chassis.app import Service
 from services.chassis.feed import feed_router
 from services.chassis.webhooks import webhook_router
+from services.loans import follower
 from services.loans.applications import api as applications
 from services.loans.audit import Audit
 from services.loans.borrowers import api as borrowers
@@ -37,6 +38,7 @@ SERVICE = Service(
     uploads=[statements.PATH],
     processes={
         "relay": lambda settings: relay.run(settings, "loans", Audit()),
+        "follower": follower.run,
         "webhooks": lambda settings: delivery.run(settings, "loans"),
     },
 )
