@@ -19,14 +19,11 @@ from services.loans.reorganisations.course import (
     BRANCH,
     CARRYING,
     Carried,
-    Seen,
     Stay,
-    follow,
     follow_household,
-    led,
+    lead,
     renamed,
     rounds,
-    seen,
     stays_of,
 )
 from services.loans.timeline import Place
@@ -86,25 +83,26 @@ async def _locked(conn: Connection, changes: Sequence[Change]) -> _Batch:
 async def _carry(conn: Connection, batch: _Batch, changes: Sequence[Change]) -> None:
     """One round: changes of one day, each of another subject."""
     since = changes[0].event.occurredon
-    before = {id_: _seen(batch, group, since) for id_, group in batch.groups.items()}
-    spells = {id_: timeline_of(group) for id_, group in batch.groups.items()}
+    before = {id_: _members(batch, group, since) for id_, group in batch.groups.items()}
+    branches: list[Carried] = []
     moved: list[tuple[Row, list[Place]]] = []
     for change in changes:
         subject = change.event.subject
         carried = Carried(since, *(stays_of(subject, state) for state in (change.before, change.after)))
         if change.event.kind == BRANCH:
             batch.homes[subject] = list(carried.after)
-            spells = {id_: follow(each, carried) for id_, each in spells.items()}
+            branches.append(carried)
         elif borrower := batch.borrowers.get(subject):
             places = follow_household(batch.places[borrower["id"]], carried)
             if places != batch.places[borrower["id"]]:
                 moved.append((borrower, places))
                 batch.places[borrower["id"]] = places
     for id_, group in batch.groups.items():
-        after = _seen(batch, group, since)
-        await _lead(conn, group, led(spells[id_], since, before[id_], after, batch.homes), since)
-        if after != before[id_]:
-            await leave_undecided(conn, id_, since if len(after) > 1 else None)
+        after = _members(batch, group, since)
+        spells, undecided = lead(timeline_of(group), since, branches, before[id_], after, batch.homes)
+        await _keep(conn, group, spells, since)
+        if undecided is not None:
+            await leave_undecided(conn, id_, since if undecided else None)
     for borrower, places in moved:
         await place(conn, borrower, places, since, borrower["representative"])
         (batch.borrowers[borrower["household"]],) = await conn.fetch(
@@ -112,17 +110,16 @@ async def _carry(conn: Connection, batch: _Batch, changes: Sequence[Change]) -> 
         )
 
 
-def _seen(batch: _Batch, group: dict[str, Any], since: date) -> Seen:
-    """Where those are who were with a group, as far as the batch has come."""
-    there = [
+def _members(batch: _Batch, group: dict[str, Any], since: date) -> list[list[Place]]:
+    """Where those have lived who are members of a group on a day or later, as far as the batch has come."""
+    return [
         batch.places[row["id"]]
         for row in batch.members
         if row["credit_group"] == group["id"] and (row["left_on"] is None or row["left_on"] > since)
     ]
-    return seen(timeline_of(group), since, there)
 
 
-async def _lead(conn: Connection, group: dict[str, Any], spells: Sequence[CreditGroupSpell], since: date) -> None:
+async def _keep(conn: Connection, group: dict[str, Any], spells: Sequence[CreditGroupSpell], since: date) -> None:
     """Write where a locked group is now, under another name if its own is taken there."""
     if kept(spells) == group["timeline"]:
         return

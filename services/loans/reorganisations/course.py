@@ -139,37 +139,59 @@ def arrived(place: Place, stays: Sequence[Stay]) -> list[Place]:
     return places
 
 
-Seen = frozenset[Where | None]
-"""Where those are who were with a group: None is with its branch, wherever that is."""
+def lead(
+    spells: Sequence[CreditGroupSpell],
+    since: date,
+    branches: Sequence[Carried],
+    before: Sequence[Sequence[Place]],
+    after: Sequence[Sequence[Place]],
+    homes: Mapping[UUID, Sequence[Stay]],
+) -> tuple[list[CreditGroupSpell], bool | None]:
+    """A group after branches, and its households (from these places to those), were carried on a day.
 
-
-def seen(spells: Sequence[CreditGroupSpell], since: date, members: Collection[Sequence[Place]]) -> Seen:
-    """Where those members are on the day of a plan who were with the group on its eve; all, if it was formed since.
-
-    With a group entrusted to a branch are those of the branch, with one entrusted to none those of its commune.
+    It goes with its branch; but where all its households went to one place, it is there. Its households are those that
+    were of its branch, or of a group of no branch in its commune, on the eve; of a group formed since, all. `homes`:
+    where branches are told to be now. With it, whether nobody can tell where it is; None: nothing is told of that.
     """
     eve = at(spells, since - EVE)
-    found: set[Where | None] = set()
     group = eve or spells[0]
-    for places in members:
-        was, now = place_on(places, since - EVE), place_on(places, since)
+    was: set[Where | None] = set()
+    now: set[Where | None] = set()
+    for lived, lives in zip(before, after, strict=True):
+        first, old, new = place_on(lived, since - EVE), place_on(lived, since), place_on(lives, since)
         if group.branch is None:
-            if eve is None or was.unit == group.unit:
-                found.add(Where(now.unit, None))
-        elif eve is None or was.branch in (None, group.branch):
-            found.add(None if now.branch in (None, group.branch) else Where(now.unit, now.branch))
-    return frozenset(found)
+            if eve is None or first.unit == group.unit:
+                was.add(Where(old.unit, None))
+                now.add(Where(new.unit, None))
+        elif first.branch in (None, group.branch) or (eve is None and group.branch in (old.branch, new.branch)):
+            was.add(_beside(old, group.branch))
+            now.add(_beside(new, group.branch))
+    led = list(spells)
+    for carried in branches:
+        led = follow(led, carried)
+    return _led(led, since, was, now, homes), None if was == now else len(now) > 1
 
 
-def led(
-    spells: Sequence[CreditGroupSpell], since: date, before: Seen, after: Seen, homes: Mapping[UUID, Sequence[Stay]]
+def _beside(place: Place, branch: UUID) -> Where | None:
+    """Where somebody is that is not with a branch, wherever that is."""
+    return None if place.branch in (None, branch) else Where(place.unit, place.branch)
+
+
+def _led(
+    spells: list[CreditGroupSpell],
+    since: date,
+    before: Collection[Where | None],
+    after: Collection[Where | None],
+    homes: Mapping[UUID, Sequence[Stay]],
 ) -> list[CreditGroupSpell]:
-    """A group after its households were carried: where they went if that is one place and it was with them till then.
+    """A group whose households were in these places, and are in those: where they all are, if it was with them.
+
+    None is a place with its branch.
 
     Where all are back where they were on the eve, so is the group, whoever said that the plan took it elsewhere.
     """
     if len(after) != 1:
-        return list(spells)
+        return spells
     (there,) = after
     eve, now = at(spells, since - EVE), at(spells, since) or spells[0]
     group, here = eve or spells[0], Where(now.unit, now.branch)
@@ -181,7 +203,7 @@ def led(
     back = there is None or (group.branch is None and there.unit == group.unit)
     undone = eve is not None and back and (now.since, now.cause) == (since, "reorganised")
     if is_at(there) or not (undone or any(map(is_at, before))):
-        return list(spells)
+        return spells
     to = there or Where(on(home, since).unit if home else group.unit, group.branch)
     return follow(spells, Carried(since, [Stay(since, "", *here)], [Stay(since, "", *to)]))
 
