@@ -24,6 +24,7 @@ ALLOWED = {
     "main": {
         *("fastapi", "own", "services.chassis.app", "services.chassis.feed", "services.chassis.relay"),
         *("services.chassis.delivery", "services.chassis.vault", "services.chassis.webhooks"),
+        *("services.chassis.parked", "contracts"),
     },
     "api": {"fastapi", "pydantic", "services.chassis", "contracts", "own"},
     "projector": {"services.chassis.consumer", "services.chassis.settings", "contracts", "own"},

@@ -1,7 +1,6 @@
 """A reorganisation through the doors of members: relay, Kafka, loans, relay, Kafka, reporting; undone again."""
 
 import asyncio
-import json
 from typing import Any
 from uuid import uuid4
 
@@ -78,7 +77,7 @@ async def test_a_province_owes_the_same_on_both_maps(stack: Platform) -> None:
                 "opened_on": "2024-01-05",
                 "members": who,
             }
-            groups.append(await made(await loans.post("/v1/groups", json=body)))
+            groups.append(await made(await loans.post("/v1/groups", json={**body, "members": who})))
             await made(await save(loans, groups[-1], "2024-03-03", (who[0], "in", amount // 100)))
         await counted(stack)
         before = await figures(reporting)
@@ -100,7 +99,6 @@ async def test_a_province_owes_the_same_on_both_maps(stack: Platform) -> None:
         for group, unit in zip(groups, (VIET_HUNG, TUAN_CHAU), strict=True):
             assert (await made(await loans.get(f"/v1/groups/{group['id']}"), 200))["unit"] == unit
         assert await stack.count("loans", "select count(*) from parked") == 0
-        assert json.loads(json.dumps(plan))["state"] == "applied"
         await step(members, plan, "reversal")
         await counted(stack)
         assert await figures(reporting) == before

@@ -7,10 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
-from contracts.catalog import EVENTS
 from contracts.event import Event
 from services.chassis.db import Connection
-from services.chassis.entities import Change, redrive
+from services.chassis.entities import Change
 from services.loans.follower import GROUP
 from services.loans.reorganisations import commands
 from services.loans.reorganisations.course import read
@@ -52,12 +51,12 @@ async def test_an_event_that_cannot_be_read_holds_its_own_household_only(world: 
         await bus.until(lambda: parked(world, 3), 60)
         await bus.until(lambda: moved(world, second, HA_LONG), 60)
     assert await world.places(first) == [("2022-01-01", HONG_HAI, first["branch"])]
-    conn = await asyncpg.connect(world.loans_url)
-    async with conn.transaction():
-        outcome = await redrive(conn, UUID(first["household"]), read, EVENTS, commands.apply)
-    await conn.close()
-    assert outcome is not None
-    assert (len(outcome.changes), outcome.unreadable) == (1, 1)
+    waiting = (await made(await world.loans.get("/v1/parked"), 200))["items"]
+    own = {each["reason"] for each in waiting if each["subject"] == first["household"]}
+    assert (len(waiting), own) == (3, {"unreadable"})
+    done = await made(await world.loans.post(f"/v1/parked/{first['household']}/redrive"), 200)
+    assert done == {"applied": 1, "dropped": 0, "parked": 1}
+    assert (await world.told(first))[-1][3] == "tester"
     assert (await world.places(first))[-1] == (DAY, HA_LONG, first["branch"])
     assert plan["state"] == "applied"
 

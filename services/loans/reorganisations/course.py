@@ -186,9 +186,8 @@ def _led(
 ) -> list[CreditGroupSpell]:
     """A group whose households were in these places, and are in those: where they all are, if it was with them.
 
-    None is a place with its branch.
-
-    Where all are back where they were on the eve, so is the group, whoever said that the plan took it elsewhere.
+    None is a place with its branch. Where all are back where they were on the eve, so is the group: whoever said that
+    the plan took it elsewhere.
     """
     if len(after) != 1:
         return spells
