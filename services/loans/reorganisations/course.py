@@ -122,7 +122,7 @@ def _said(spell: Place | CreditGroupSpell) -> dict[str, Any]:
 def follow_household(places: Sequence[Place], carried: Carried) -> list[Place]:
     """A borrower's places with its household carried. The first holds from ever, so also until a plan of before."""
     first = places[0]
-    if carried.since < first.since:
+    if carried.since <= first.since:
         places = [first.model_copy(update={"since": carried.since - EVE}), *places]
         found = follow(places, carried, with_household)
         return found if len(found) > 1 else [first]
