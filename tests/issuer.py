@@ -13,7 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 
 ALL_SCOPES = (
     "members:read members:write members:personal members:privacy members:reorganise "
-    "loans:read loans:write reporting:read reporting:operate events:subscribe"
+    "loans:read loans:write reporting:read reporting:operate loans:operate events:subscribe"
 )
 
 

@@ -18,15 +18,17 @@ from services.chassis.settings import documented
 ROOT = Path(__file__).parents[1]
 TOP = {"services", "deploy", "contracts", "tests", ".ci"}
 SERVICES = {"members", "loans", "campaigns", "reporting"}
-DOORS = {"api", "projector", "importer", "main"}
+DOORS = {"api", "projector", "follower", "importer", "main"}
 LONGEST = 330
 ALLOWED = {
     "main": {
         *("fastapi", "own", "services.chassis.app", "services.chassis.feed", "services.chassis.relay"),
         *("services.chassis.delivery", "services.chassis.vault", "services.chassis.webhooks"),
+        *("services.chassis.parked", "contracts"),
     },
     "api": {"fastapi", "pydantic", "services.chassis", "contracts", "own"},
     "projector": {"services.chassis.consumer", "services.chassis.settings", "contracts", "own"},
+    "follower": {"services.chassis.consumer", "services.chassis.settings", "contracts", "own"},
     "importer": {
         *("own", "services.chassis.jobs", "services.chassis.sheets", "services.chassis.worker"),
         "services.chassis.settings",

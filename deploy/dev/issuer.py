@@ -28,7 +28,7 @@ LIFETIME = 12 * 3600
 SECRET = "demo"  # noqa: S105 - of every demo client; this issuer guards nothing
 EVERYTHING = (
     "members:read members:write members:personal members:reorganise loans:read loans:write reporting:read"
-    " reporting:operate events:subscribe"
+    " reporting:operate loans:operate events:subscribe"
 )
 PRIVACY = "members:read members:write members:personal members:privacy"
 CLIENTS = {  # client → unit whose subtree it reaches, scopes

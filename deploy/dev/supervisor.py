@@ -27,7 +27,11 @@ from deploy.dev.postgres import Postgres, working_in
 from deploy.dev.process import Failed, end, free_port, is_free, spawn, tail, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = {"members": ("api", "relay", "importer"), "loans": ("api", "relay"), "reporting": ("api", "projector")}
+SERVICES = {
+    "members": ("api", "relay", "importer"),
+    "loans": ("api", "relay", "follower"),
+    "reporting": ("api", "projector"),
+}
 PREFERRED = {"reporting": 8000, "members": 8001, "loans": 8002, "issuer": 8099, "postgres": 15432, "kafka": 19092}
 
 

@@ -21,6 +21,7 @@ from kafka import ConsumerRebalanceListener, TopicPartition
 
 from contracts.event import Event
 from services.chassis import db, kafka, tracing, worker
+from services.chassis.context import Context, current
 from services.chassis.entities import Apply, Change, Outcome, Read, Record, redrive, settle
 from services.chassis.settings import Settings
 from services.chassis.telemetry import (
@@ -47,7 +48,8 @@ class AheadError(Exception):
 async def run(
     settings: Settings, *, group: str, services: Sequence[str], read: Read, known_types: Container[str], apply: Apply
 ) -> None:
-    """Feed `apply` with the events of these services' topics until SIGTERM."""
+    """Feed `apply` with the events of these services' topics until SIGTERM. What it journals has the actor
+    `system:<group>`."""
 
     async def body(job: worker.Worker) -> None:
         gc.set_threshold(OBJECTS * settings.consumer_batch)
@@ -67,7 +69,7 @@ async def consume(
 ) -> None:
     """Join the group, and again after every fault that waiting mends, until told to stop."""
     job.ready.update(database=False, kafka=False)
-    pool = db.Pool(settings, f"{group}-projector")
+    pool = db.Pool(settings, group)
     try:
         while not job.stopping.is_set():
             try:
@@ -108,7 +110,7 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         """Poll and apply until told to stop; raises what ended it."""
         for topic in self.topics:
             await asyncio.to_thread(kafka.ensure_topic, self.settings, topic)
-        self.kafka = await asyncio.to_thread(kafka.consumer, self.settings, f"{self.group}-projector", self.group)
+        self.kafka = await asyncio.to_thread(kafka.consumer, self.settings, self.group, self.group)
         lanes = [asyncio.create_task(self._take({})) for _ in _halves({})]
         try:
             self.kafka.subscribe(self.topics, listener=self)
@@ -167,6 +169,7 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         """Apply a batch in one transaction. It is given back, with nothing left behind, if it must be fetched again."""
         if not batch:
             return {}
+        current.set(Context(actor=f"system:{self.group}"))
         started, sought = time.monotonic(), dict(self.sought)  # not what an assignment meanwhile seeks for the next
         try:
             async with db.transaction(self.pool) as conn:

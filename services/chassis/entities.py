@@ -44,8 +44,9 @@ class Change(NamedTuple):
     shard: int
 
 
-Read = Callable[[bytes], Event]
-"""Bytes to an event; raises ValueError (of which ValidationError is one) for what cannot be read."""
+Read = Callable[[bytes], Event | None]
+"""Bytes to an event, None of one that is nothing to the reader; raises ValueError (of which ValidationError is one) for
+what cannot be read."""
 Apply = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 """What a service does with a batch of changes, in the caller's transaction."""
 
@@ -107,7 +108,10 @@ async def settle(
     broken: list[tuple[Record, UUID | None, str]] = []
     for record in records:
         try:
-            event = _fitting(read(record.value))
+            event = read(record.value)
+            if event is None:
+                continue
+            _check(event)
         except (ValueError, OverflowError) as error:
             broken.append((record, _subject(record), str(error)[:ERROR_LENGTH]))
             continue
@@ -173,11 +177,10 @@ async def redrive(
     return await settle(conn, sorted(records), read, known_types, apply)
 
 
-def _fitting(event: Event) -> Event:
-    """The event, or OverflowError for numbers that no column holds: its own fault, not the database's."""
+def _check(event: Event) -> None:
+    """OverflowError for numbers that no column holds: its own fault, not the database's."""
     if event.version > MOST_VERSION or event.sequence > MOST_SEQUENCE:
         raise OverflowError(f"version {event.version} or sequence {event.sequence} is out of range")
-    return event
 
 
 def _subject(record: Record) -> UUID | None:
@@ -239,7 +242,8 @@ async def _waiting(conn: Connection, subjects: list[UUID], read: Read) -> dict[U
     for row in rows:
         record = Record(row["topic"], row["partition"], row["offset"], None, row["raw"])
         try:
-            found.setdefault(row["subject"], {})[row["version"]] = (record, read(row["raw"]))
+            if event := read(row["raw"]):
+                found.setdefault(row["subject"], {})[row["version"]] = (record, event)
         except ValueError as error:
             await conn.execute(
                 """

@@ -6,14 +6,17 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from contracts.catalog import EVENTS
 from services.chassis.app import Service
+from services.chassis.parked import parked_router
 from services.reporting import projector
+from services.reporting.contributions.commands import apply
+from services.reporting.contributions.rules import read
 from services.reporting.dashboards import api as dashboards
 from services.reporting.dashboards.cache import Cache
 from services.reporting.figures import api as figures
 from services.reporting.freshness import api as freshness
 from services.reporting.indicators import api as indicators
-from services.reporting.parked import api as parked
 from services.reporting.stream import api as stream
 from services.reporting.stream.listener import listening
 
@@ -36,7 +39,7 @@ SERVICE = Service(
         figures.router,
         freshness.router,
         stream.router,
-        parked.router,
+        parked_router("reporting", read, EVENTS, apply),
     ],
     migrations=FOLDER / "migrations",
     processes={"projector": projector.run},

@@ -202,6 +202,22 @@ async def test_redrive_applies_in_order_once_the_reader_has_learnt(reader: Reade
     assert await reader.redrive(home) is None
 
 
+async def test_of_what_is_nothing_to_the_reader_nothing_is_kept(reader: Reader) -> None:
+    """Neither applied nor parked, not even where its contract fails; the others of the batch are."""
+    home, other = uuid4(), uuid4()
+
+    def choosy(raw: bytes) -> Event | None:
+        return None if str(other).encode() in raw else read(raw)
+
+    records = [record(0, other, 1), record(1, home, 1), record(2, other, 9, {"branch": None})]
+    async with reader.conn.transaction():
+        outcome = await settle(reader.conn, records, choosy, EVENTS, reader.apply)
+    assert reader.applied(home) == [1]
+    assert (len(outcome.changes), outcome.unreadable, outcome.gaps) == (1, 0, 0)
+    assert await reader.parked() == []
+    assert await reader.conn.fetchval("select count(*) from entity") == 1
+
+
 async def test_an_unknown_type_takes_its_version_and_keeps_the_state(reader: Reader) -> None:
     """A newer writer's event does not stop its entity: what is known stays, what follows is applied to it."""
     home = uuid4()

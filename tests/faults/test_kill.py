@@ -22,6 +22,7 @@ VICTIMS = (
     "loans-api",
     "members-relay",
     "loans-relay",
+    "loans-follower",
     "reporting-projector",
     "reporting-api",
     "kafka",
@@ -203,7 +204,7 @@ async def test_three_kills(folder: Path) -> None:
 @pytest.mark.chaos
 @pytest.mark.timeout(1200)
 async def test_twenty_kills(folder: Path) -> None:
-    """Any of the APIs, relays, projector, Kafka and PostgreSQL, twenty times under load."""
+    """Any of the APIs, relays, readers, Kafka and PostgreSQL, twenty times under load."""
     assert await survive(folder / "chaos", 20) > 0
 
 
@@ -217,6 +218,6 @@ async def test_postgresql_killed_and_frozen_again_and_again(folder: Path) -> Non
 @pytest.mark.chaos
 @pytest.mark.timeout(1200)
 async def test_twenty_kills_with_replicas(folder: Path) -> None:
-    """The same with two relays and three projectors."""
-    replicas = ("members-relay-2", "reporting-projector-2", "reporting-projector-3")
+    """The same with two relays, two followers and three projectors."""
+    replicas = ("members-relay-2", "loans-follower-2", "reporting-projector-2", "reporting-projector-3")
     assert await survive(folder / "replicas", 20, replicas) > 0

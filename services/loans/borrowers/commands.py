@@ -1,7 +1,7 @@
 """Writes of borrowers. A borrower is locked before anything of its own, so locks cannot cross."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
@@ -19,13 +19,16 @@ from services.chassis.db import Connection, Row, UniqueViolation
 from services.chassis.errors import Conflict, Fault, NotFound, Stale, Text, invalid
 from services.chassis.reach import Reach
 from services.loans import timeline
-from services.loans.batches import BatchIn, BatchOut, each
+from services.loans.batches import BatchIn, BatchOut, each, ids_of
 from services.loans.borrowers import queries
 from services.loans.borrowers.schemas import BorrowerIn, BorrowerOut, BorrowerPatch
 from services.loans.checks.queries import done_of
 from services.loans.entries.books import Balance
 from services.loans.entries.queries import entries_of
 from services.loans.loans.record import state_of
+from services.loans.locks import apart
+from services.loans.reorganisations.course import Stay, arrived
+from services.loans.reorganisations.queries import stays as told
 from services.loans.timeline import Place
 
 INSERT = """
@@ -53,13 +56,23 @@ TAKEN = {
 
 
 async def register(conn: Connection, reach: Reach, body: BorrowerIn) -> BorrowerOut:
-    """Register a household as a customer. 404 outside `reach`; 409 naming what is taken."""
-    if not reach.covers(body.unit, body.branch):
-        raise NotFound
+    """Register a household as a customer, where reorganisations have carried it since. 404 outside `reach`; 409 naming
+    what is taken."""
+    await apart(conn)
+    return await _register(conn, reach, body, await told(conn, [body.household]))
+
+
+async def _register(
+    conn: Connection, reach: Reach, body: BorrowerIn, households: Mapping[UUID, Sequence[Stay]]
+) -> BorrowerOut:
     since = body.customer_since or today()
     if since > today():
         raise invalid("/customer_since", "future", "Không được ở tương lai", "May not lie in the future")
-    places = [Place(since=since, **body.model_dump(include={"unit", "branch", "poverty_status"}))]
+    first = Place(since=since, **body.model_dump(include={"unit", "branch", "poverty_status"}))
+    places = arrived(first, households.get(body.household, ()))
+    last = places[-1]
+    if not all(reach.covers(place.unit, place.branch) for place in (first, *places)):
+        raise NotFound
     borrower = BorrowerOut(
         id=journal.new_id(),
         places=places,
@@ -71,11 +84,13 @@ async def register(conn: Connection, reach: Reach, body: BorrowerIn) -> Borrower
         as_of=today(),
         version=1,
         recorded_at=journal.now(),
-        **body.model_dump(exclude={"customer_since"}),
+        **body.model_dump(exclude={"customer_since", "unit", "branch"}),
+        unit=last.unit,
+        branch=last.branch,
     )
     event = BorrowerRegistered(timeline=timeline.of_borrower(places, []), disbursements=[])
-    fact = journal.Fact(event, borrower.id, 1, since, body.unit, body.branch)
-    who = (body.household, body.unit, body.branch, body.customer_code, body.representative, body.poverty_status)
+    fact = journal.Fact(event, borrower.id, 1, since, last.unit, last.branch)
+    who = (body.household, last.unit, last.branch, body.customer_code, body.representative, body.poverty_status)
     kept = (_json(places), event.model_dump_json(), borrower.recorded_at)
     try:
         await journal.record(conn, fact, INSERT, borrower.id, *who, *kept)
@@ -87,7 +102,9 @@ async def register(conn: Connection, reach: Reach, body: BorrowerIn) -> Borrower
 
 async def register_many(conn: Connection, reach: Reach, body: BatchIn) -> BatchOut:
     """Register up to 1,000 households: a verdict for each."""
-    return await each(conn, body, BorrowerIn, lambda row: register(conn, reach, row))
+    await apart(conn)
+    households = await told(conn, ids_of(body.items, "household"))
+    return await each(conn, body, BorrowerIn, lambda row: _register(conn, reach, row, households))
 
 
 async def correct(conn: Connection, reach: Reach, borrower_id: UUID, version: int, body: BorrowerPatch) -> BorrowerOut:
@@ -105,22 +122,26 @@ async def correct(conn: Connection, reach: Reach, borrower_id: UUID, version: in
         raise invalid("/unit", "null", "Không được để trống", "May not be null")
     if given.get("unit", row["unit"]) != row["unit"]:
         given.setdefault("branch", None)
-    before = queries.places_of(row)
-    places = timeline.put_right(before, given, body.effective_on)
+    places = timeline.put_right(queries.places_of(row), given, body.effective_on)
     since = body.effective_on or places[0].since
     named = [timeline.place_on(places, since)] if {"unit", "branch"} & given.keys() else []
     if not all(reach.covers(place.unit, place.branch) for place in (places[-1], *named)):
         raise NotFound
+    name = body.representative if "representative" in body.model_fields_set else row["representative"]
+    await place(conn, row, places, since, name)
+    return await queries.get(conn, reach, borrower_id)
+
+
+async def place(conn: Connection, row: Row, places: Sequence[Place], since: date, representative: str | None) -> None:
+    """Write where the borrower, which is locked, has lived, and journal it; its loans go with it."""
+    borrower_id, version, last = row["id"], row["version"] + 1, places[-1]
     loans = await queries.balances(conn, borrower_id)
     state = BorrowerCorrected(**await _state(conn, borrower_id, places, list(loans.values())))
-    name = body.representative if "representative" in body.model_fields_set else row["representative"]
-    last = places[-1]
-    values = (last.unit, last.branch, last.poverty_status, _json(places), state.model_dump_json(), name)
-    fact = journal.Fact(state, borrower_id, version + 1, since, last.unit, last.branch)
-    await journal.record(conn, fact, UPDATE, borrower_id, *values, version + 1, journal.now())
-    if timeline.whereabouts(before) != timeline.whereabouts(places):
+    values = (last.unit, last.branch, last.poverty_status, _json(places), state.model_dump_json(), representative)
+    fact = journal.Fact(state, borrower_id, version, since, last.unit, last.branch)
+    await journal.record(conn, fact, UPDATE, borrower_id, *values, version, journal.now())
+    if timeline.whereabouts(queries.places_of(row)) != timeline.whereabouts(places):
         await _move_loans(conn, borrower_id, places, since)
-    return await queries.get(conn, reach, borrower_id)
 
 
 async def lock(conn: Connection, reach: Reach, borrower_id: UUID) -> Row:

@@ -10,7 +10,14 @@ from contracts.calendars import Day
 from contracts.members import PovertyStatus
 from services.loans.timeline import Place
 
-UnitCode = Annotated[str, Field(pattern=r"^\d{5}$", description="Commune-level code (Decision 19/2025/QĐ-TTg)")]
+UnitCode = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{5}(@\d{4}-\d{2}-\d{2})?$",
+        description="Commune-level code (Decision 19/2025/QĐ-TTg), or the key of a unit of before: its code with the"
+        " last day it was in force (06688@2025-06-30)",
+    ),
+]
 CustomerCode = Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,40}$", description="The bank's, for life")]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 

@@ -16,6 +16,7 @@ from services.loans.groups import queries
 from services.loans.groups.commands import COLUMNS, SAME_NAME, board_faults, check_past, keep, lock_open
 from services.loans.groups.record import boards_of, kept, leads, state_of, timeline_of
 from services.loans.groups.schemas import BoardSpell, GroupIn, GroupOut, SplitIn, SplitOut
+from services.loans.locks import apart
 from services.loans.memberships.commands import add, crowded, faults_of, saved_since
 from services.loans.memberships.queries import of_group, on_day
 from services.loans.parameters import parameter
@@ -36,6 +37,7 @@ async def form(conn: Connection, reach: Reach, body: GroupIn) -> GroupOut:
     """
     if not reach.covers(body.unit, body.branch):
         raise NotFound
+    await apart(conn)
     check_past("/opened_on", body.opened_on)
     began = CreditGroupSpell(since=body.opened_on, cause="began", unit=body.unit, branch=body.branch, open=True)
     faults = await faults_of(conn, reach, [began], body.members, body.opened_on)
@@ -52,6 +54,7 @@ async def split(conn: Connection, reach: Reach, group_id: UUID, version: int, bo
     422 names who is no member then, leads the group, or has savings that move on that day or later; and too few in
     either group.
     """
+    await apart(conn)
     row = await lock_open(conn, reach, group_id, version)
     check_past("/on", body.on, row["opened_on"])
     here = at(timeline_of(row), body.on)

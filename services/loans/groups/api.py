@@ -1,7 +1,7 @@
 """HTTP door of savings-and-credit groups."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Response
@@ -27,6 +27,7 @@ from services.loans.groups.schemas import (
     RatingsOut,
     SplitIn,
     SplitOut,
+    Warned,
 )
 
 router = noun("groups")
@@ -49,7 +50,7 @@ async def list_groups(
     caller: Reader,
     unit: Annotated[UnitCode | None, Query()] = None,
     branch: Annotated[UUID | None, Query()] = None,
-    warning: Annotated[Literal["too_few_members"] | None, Query(description="Only those with it")] = None,
+    warning: Annotated[Warned | None, Query(description="Only those with it")] = None,
     as_of: AsOf = None,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -44,6 +44,7 @@ from services.loans.groups.schemas import (
     MoveRow,
     RatingIn,
 )
+from services.loans.locks import apart
 from services.loans.memberships.queries import of_group, on_day
 
 COLUMNS = ("unit", "branch", "name", "name_folded", "opened_on", "closed_on", "timeline", "ratings", "board")
@@ -104,6 +105,7 @@ async def correct(conn: Connection, reach: Reach, group_id: UUID, version: int, 
 
     422 for a first day in the future, after something that is recorded, or when a first member was in another group.
     """
+    await apart(conn)
     row = await lock(conn, reach, group_id, version)
     spells, boards, was = timeline_of(row), boards_of(row), row["opened_on"]
     opened_on, name = body.opened_on or was, body.name or row["name"]
@@ -180,8 +182,10 @@ def check_empty(savings: Sequence[Saved], closed_on: date) -> None:
 async def move(conn: Connection, reach: Reach, group_id: UUID, version: int, body: MoveIn) -> GroupOut:
     """A group is in another commune or branch from a day on. 404 for a place outside `reach`, 409 if it is closed.
 
-    422 for a day in the future or before the group was formed. Its households move by their own records.
+    422 for a day in the future or before the group was formed. Its households move by their own records. What a
+    reorganisation left undecided is decided by it.
     """
+    await apart(conn)
     row = await lock_open(conn, reach, group_id, version)
     if not reach.covers(body.unit, body.branch):
         raise NotFound
@@ -189,11 +193,22 @@ async def move(conn: Connection, reach: Reach, group_id: UUID, version: int, bod
     spells = moved(timeline_of(row), body)
     row |= {"unit": spells[-1].unit, "branch": spells[-1].branch, "timeline": kept(spells)}
     await keep(conn, row, CreditGroupMoved, body.effective_on)
+    await leave_undecided(conn, group_id, None)
     return await queries.get(conn, reach, group_id)
+
+
+async def leave_undecided(conn: Connection, group_id: UUID, since: date | None) -> None:
+    """Note that nobody can tell where a group, which is locked, is since a plan's day; None: it is known."""
+    await conn.execute(
+        "update credit_group set undecided_since = $2 where id = $1 and undecided_since is distinct from $2",
+        group_id,
+        since,
+    )
 
 
 async def move_many(conn: Connection, reach: Reach, body: BatchIn) -> BatchOut:
     """Up to 1,000 groups carried by a reorganisation: a verdict for each."""
+    await apart(conn)
     ids = ids_of(body.items, "group")
     await conn.execute("select from credit_group where id = any($1) order by id for update", ids)
     return await each(conn, body, MoveRow, lambda row: move(conn, reach, row.group, row.version, row))

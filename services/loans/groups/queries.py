@@ -10,7 +10,7 @@ from services.chassis.errors import NotFound
 from services.chassis.paging import Page, after, page_of
 from services.chassis.reach import Reach
 from services.loans.groups.record import boards_of, ratings_of, timeline_of
-from services.loans.groups.schemas import GroupOut, RatingOut, RatingsOut
+from services.loans.groups.schemas import GroupOut, RatingOut, RatingsOut, Warned
 from services.loans.parameters import parameter
 from services.loans.timeline import at
 
@@ -19,14 +19,17 @@ def out(row: Row, as_of: date) -> GroupOut:
     """A row with its sums as the door shows it."""
     ratings, boards = ratings_of(row), boards_of(row)
     rating, open_ = at(ratings, as_of), row["closed_on"] is None or row["closed_on"] > as_of
-    few = open_ and row["opened_on"] <= as_of and row["members"] < parameter("group.fewest", as_of)
+    warned = {
+        "too_few_members": row["opened_on"] <= as_of and row["members"] < parameter("group.fewest", as_of),
+        "undecided": row["undecided_since"] is not None and row["undecided_since"] <= as_of,
+    }
     shown = {
         **dict(row),
         "rating": rating.rating if rating else None,
         "board": at(boards, as_of) if open_ else None,
         "boards": boards,
         "timeline": timeline_of(row),
-        "warnings": ["too_few_members"] if few else [],
+        "warnings": [warning for warning, fires in warned.items() if fires and open_],
         "as_of": as_of,
     }
     return GroupOut.model_validate(shown, extra="ignore")
@@ -42,12 +45,13 @@ async def get(conn: Connection, reach: Reach, group_id: UUID, as_of: date | None
 
 
 async def find(
-    conn: Connection, reach: Reach, as_of: date, limit: int, cursor: str | None, warning: str | None = None
+    conn: Connection, reach: Reach, as_of: date, limit: int, cursor: str | None, warning: Warned | None = None
 ) -> Page[GroupOut]:
     """Groups inside `reach` that were formed by a day, those with a warning only if asked, by unit and id."""
     start = after(cursor, str, UUID)
-    fewest = parameter("group.fewest", as_of) if warning else None
-    rows = await _with_sums(conn, reach, as_of, start=start, limit=limit + 1, fewer_than=fewest)
+    fewest = parameter("group.fewest", as_of) if warning == "too_few_members" else None
+    undecided = warning == "undecided"
+    rows = await _with_sums(conn, reach, as_of, start=start, limit=limit + 1, fewer_than=fewest, undecided=undecided)
     page, following = page_of(rows, limit, lambda row: (row["unit"], row["id"]))
     return Page(items=[out(row, as_of) for row in page], next_cursor=following)
 
@@ -88,6 +92,7 @@ async def _with_sums(
     start: tuple[object, ...] | None = None,
     limit: int,
     fewer_than: int | None = None,
+    undecided: bool = False,
 ) -> list[Row]:
     """Groups with how many households were members on a day, and what they had saved by then."""
     return await conn.fetch(
@@ -103,6 +108,7 @@ async def _with_sums(
         where unit = any($1) and ($7::uuid is null or branch = $7)
           and ($3::uuid[] is null and opened_on <= $2 or id = any($3))
           and ($8::int is null or members < $8 and (closed_on is null or closed_on > $2))
+          and (not $9 or undecided_since <= $2 and (closed_on is null or closed_on > $2))
           and ($4::text is null or (unit, id) > ($4, $5::uuid))
         order by unit, id
         limit $6
@@ -114,4 +120,5 @@ async def _with_sums(
         limit,
         reach.branch,
         fewer_than,
+        undecided,
     )

@@ -13,6 +13,8 @@ from services.loans.borrowers.schemas import UnitCode
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Month = Annotated[str, Field(pattern=r"^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$", description="Year and month: 2026-03")]
+Warned = Literal["too_few_members", "undecided"]
+"""`undecided`: its households were carried to several places by a reorganisation; say where it is (`/move`)."""
 Members = Annotated[list[UUID], Field(max_length=200, description="Borrowers")]
 
 
@@ -123,7 +125,7 @@ class GroupOut(BaseModel):
     board: BoardSpell | None
     boards: list[BoardSpell] = Field(description="All, oldest first")
     timeline: list[CreditGroupSpell] = Field(description="Where it was from which day on")
-    warnings: list[Literal["too_few_members"]] = Field(description="What is not as it should be; nothing is refused")
+    warnings: list[Warned] = Field(description="What is not as it should be; nothing is refused")
     as_of: date
     version: int
     recorded_at: datetime

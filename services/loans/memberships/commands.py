@@ -14,6 +14,7 @@ from services.loans.groups import queries as groups
 from services.loans.groups.commands import check_past, keep, lock_open
 from services.loans.groups.record import boards_of, leads, timeline_of
 from services.loans.groups.schemas import GroupOut
+from services.loans.locks import apart
 from services.loans.memberships.queries import elsewhere, of_group, on_day
 from services.loans.memberships.schemas import JoiningIn, LeavingIn
 from services.loans.parameters import decisions, parameter
@@ -24,6 +25,7 @@ INSERT = "insert into membership (id, credit_group, borrower, joined_on) values 
 
 async def join(conn: Connection, reach: Reach, group_id: UUID, version: int, body: JoiningIn) -> GroupOut:
     """Households join on a day. 422 names each that may not: unknown, elsewhere, in a group; or too many."""
+    await apart(conn)
     row = await lock_open(conn, reach, group_id, version)
     check_past("/joined_on", body.joined_on, row["opened_on"])
     memberships = await of_group(conn, group_id)
