@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 else:  # asyncpg's class takes no parameter at run time
     Connection = asyncpg.Connection
-Single = Connection
+
 Row = asyncpg.Record
 log = logging.getLogger("danvan.db")
 
@@ -141,9 +141,9 @@ class Pool:
             self._end(conn)
 
 
-async def connect(settings: Settings, application: str, **session: str) -> Single:
+async def connect(settings: Settings, application: str, **session: str) -> Connection:
     """One connection outside any pool (relay leadership, LISTEN); `session` are settings of its session."""
-    conn: Single = await asyncpg.connect(**_options(settings, application, **session))
+    conn: Connection = await asyncpg.connect(**_options(settings, application, **session))
     return conn
 
 

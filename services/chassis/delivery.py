@@ -66,7 +66,7 @@ class Delivery:
     """What the leader's tasks share: the session, which they use in turns, and the connections to receivers."""
 
     def __init__(
-        self, process: worker.Worker, settings: Settings, service: str, conn: db.Single, outbound: Outbound
+        self, process: worker.Worker, settings: Settings, service: str, conn: db.Connection, outbound: Outbound
     ) -> None:
         assert settings.webhook_key is not None
         self.process, self.settings, self.service, self.outbound = process, settings, service, outbound

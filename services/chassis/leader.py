@@ -22,7 +22,7 @@ SESSION = {
 
 
 @asynccontextmanager
-async def session(settings: Settings, application: str) -> AsyncIterator[db.Single]:
+async def session(settings: Settings, application: str) -> AsyncIterator[db.Connection]:
     """A session to lead in; it ends with the block."""
     conn = await db.connect(settings, application, **SESSION)
     try:

@@ -12,7 +12,7 @@ from kafka import TopicPartition
 
 from deploy.dev.engines import Kafka
 from services.chassis import worker
-from services.chassis.db import Connection, Single
+from services.chassis.db import Connection
 from services.chassis.entities import Change, Record
 from services.chassis.kafka import consumer, ensure_topic, producer, topic_of
 from services.chassis.settings import Settings
@@ -75,7 +75,7 @@ def settings(kafka: Kafka, url: str, **fields: Any) -> Settings:
     )
 
 
-async def write(conn: Single, subject: UUID, version: int, **columns: Any) -> None:
+async def write(conn: Connection, subject: UUID, version: int, **columns: Any) -> None:
     """A household's journal row, committed with the caller's transaction."""
     row = {
         "type": CREATED if version == 1 else SET,

@@ -14,7 +14,7 @@ from contracts.catalog import EVENTS, read
 from deploy.dev.engines import Kafka, Postgres
 from services.chassis import consumer, worker
 from services.chassis.consumer import consume
-from services.chassis.db import Connection, Single
+from services.chassis.db import Connection
 from services.chassis.entities import Change
 from services.chassis.settings import Settings
 from tests.chassis import bus
@@ -43,7 +43,7 @@ async def settings(kafka: Kafka, database: Database) -> Settings:
 
 
 @pytest.fixture
-async def conn(settings: Settings) -> AsyncIterator[Single]:
+async def conn(settings: Settings) -> AsyncIterator[Connection]:
     """A session of that database."""
     conn = await asyncpg.connect(settings.database_url)
     yield conn
@@ -90,7 +90,7 @@ async def applied(url: str, number: int) -> dict[UUID, list[int]]:
     return found
 
 
-async def caught_up(settings: Settings, conn: Single) -> None:
+async def caught_up(settings: Settings, conn: Connection) -> None:
     """Wait until the stored offsets are the ends of the topic."""
     ends = len(await bus.published(settings))
 
@@ -101,7 +101,7 @@ async def caught_up(settings: Settings, conn: Single) -> None:
 
 
 async def test_readers_that_join_and_leave_apply_each_event_once(
-    settings: Settings, conn: Single, start: Start
+    settings: Settings, conn: Connection, start: Start
 ) -> None:
     """One, then three, then two, then two others: while events flow, none is lost, doubled or out of order."""
     homes, versions = [uuid4() for _ in range(40)], count(1)
@@ -138,7 +138,7 @@ async def test_readers_that_join_and_leave_apply_each_event_once(
 
 
 async def test_a_reader_that_joins_while_another_is_inside_a_batch_repeats_nothing(
-    settings: Settings, conn: Single, start: Start, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, conn: Connection, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both lanes are inside slow batches when a second reader gets some of their partitions: it waits at the fence,
     drops what the first has applied, and goes on; nothing is twice, lost or out of order."""
@@ -181,7 +181,7 @@ async def test_a_reader_that_joins_while_another_is_inside_a_batch_repeats_nothi
 
 
 async def test_the_second_of_two_readers_of_one_partition_applies_nothing(
-    settings: Settings, conn: Single, start: Start
+    settings: Settings, conn: Connection, start: Start
 ) -> None:
     """Two groups over one database, as a zombie beside its successor: both fetch everything, each effect is once."""
     homes = [uuid4() for _ in range(30)]
@@ -196,7 +196,7 @@ async def test_the_second_of_two_readers_of_one_partition_applies_nothing(
     assert await conn.fetchval("select count(*) from effect") == 150
 
 
-async def test_poison_between_good_ones_stops_only_its_own(settings: Settings, conn: Single, start: Start) -> None:
+async def test_poison_between_good_ones_stops_only_its_own(settings: Settings, conn: Connection, start: Start) -> None:
     """Garbage, a null value, a broken contract and an unknown key lie among good events, which all arrive."""
     good, bad = uuid4(), uuid4()
     key = str(good).encode()
@@ -230,7 +230,7 @@ async def ask(conn: Connection) -> object:
 
 @pytest.mark.parametrize(("wrong", "fault"), [(divide, ZeroDivisionError), (ask, asyncpg.DataError)])
 async def test_a_bug_in_the_handler_ends_the_reader_with_nothing_applied(
-    settings: Settings, conn: Single, wrong: Callable[[Connection], Awaitable[object]], fault: type[Exception]
+    settings: Settings, conn: Connection, wrong: Callable[[Connection], Awaitable[object]], fault: type[Exception]
 ) -> None:
     """The fault comes out; neither effect nor entity nor offset is kept, so a mended reader starts over."""
     homes = [uuid4() for _ in range(3)]
@@ -268,7 +268,7 @@ async def test_a_database_that_goes_away_is_waited_for(settings: Settings, start
     assert job.ready == {"database": True, "kafka": True}
 
 
-async def test_a_reader_begins_where_the_database_stands(settings: Settings, conn: Single, start: Start) -> None:
+async def test_a_reader_begins_where_the_database_stands(settings: Settings, conn: Connection, start: Start) -> None:
     """Kafka's own offsets mean nothing: what lies before the stored offset is not read again, by any group."""
     home = uuid4()
     await bus.send(settings, *events([home], 1, 2))
@@ -284,7 +284,7 @@ async def test_a_reader_begins_where_the_database_stands(settings: Settings, con
 
 
 async def test_a_database_put_back_to_an_earlier_state_is_caught_up(
-    settings: Settings, conn: Single, start: Start
+    settings: Settings, conn: Connection, start: Start
 ) -> None:
     """A reader that is ahead of a restored database fetches again from where that stands, with batches in hand too."""
     homes = [uuid4() for _ in range(10)]

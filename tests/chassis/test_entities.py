@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.catalog import EVENTS, read
 from contracts.event import Event
-from services.chassis.db import Connection, Single
+from services.chassis.db import Connection
 from services.chassis.entities import Change, Outcome, Record, in_order, redrive, settle
 from tests.chassis.bus import NEWER, TOPIC, record, value, year
 from tests.conftest import Database
@@ -59,7 +59,7 @@ def test_what_is_missing_keeps_the_rest_waiting(case: tuple[int, list[list[int]]
 class Reader:
     """A reading service's database, and everything that was applied to it, in order."""
 
-    def __init__(self, conn: Single) -> None:
+    def __init__(self, conn: Connection) -> None:
         self.conn = conn
         self.changes: list[Change] = []
         self.offset = 0

@@ -13,7 +13,7 @@ from deploy.dev.engines import Kafka, Postgres
 from deploy.dev.postgres import working_in
 from services.chassis import db, leader, migrate, relay, worker
 from services.chassis.consumer import consume
-from services.chassis.db import Single
+from services.chassis.db import Connection
 from tests.chassis import bus
 from tests.conftest import Api, Database
 from tests.platform import frozen
@@ -78,7 +78,7 @@ async def test_a_frozen_leader_loses_the_lock(
     conn = await asyncpg.connect(settings.database_url)
     await bus.write(conn, uuid4(), 1)
     deaf = settings.model_copy(update={"statement_timeout_ms": 0})  # it gives nothing up by itself
-    first: Single = await db.connect(deaf, "members-relay", **leader.SESSION)
+    first: Connection = await db.connect(deaf, "members-relay", **leader.SESSION)
     assert await first.fetchval("select pg_try_advisory_lock($1)", relay.LOCK)
     asking = None
     if doing != "nothing":

@@ -14,7 +14,7 @@ from contracts.event import Event
 from deploy.dev.engines import Kafka, Postgres
 from services.chassis import worker
 from services.chassis.consumer import consume
-from services.chassis.db import Single
+from services.chassis.db import Connection
 from services.chassis.entities import redrive, settle
 from services.chassis.settings import Settings
 from tests.chassis import bus
@@ -28,7 +28,7 @@ async def settings(kafka: Kafka, database: Database) -> Settings:
 
 
 @pytest.fixture
-async def conn(settings: Settings) -> AsyncIterator[Single]:
+async def conn(settings: Settings) -> AsyncIterator[Connection]:
     """A session of that database."""
     conn = await asyncpg.connect(settings.database_url)
     yield conn
@@ -52,7 +52,7 @@ class Reader:
         await self.task
 
 
-async def versions(conn: Single, count: int) -> None:
+async def versions(conn: Connection, count: int) -> None:
     """Wait until the entities' versions add up to this."""
 
     async def there() -> bool:
@@ -83,7 +83,7 @@ async def test_a_database_that_is_away_when_partitions_are_assigned(settings: Se
     await conn.close()
 
 
-async def test_a_partition_that_another_reader_holds_is_waited_for(settings: Settings, conn: Single) -> None:
+async def test_a_partition_that_another_reader_holds_is_waited_for(settings: Settings, conn: Connection) -> None:
     """A frozen predecessor in mid-transaction keeps the fence: not ready until its session ends, then on."""
     home = uuid4()
     key = str(home).encode()
@@ -102,7 +102,7 @@ async def test_a_partition_that_another_reader_holds_is_waited_for(settings: Set
         await versions(conn, 2)
 
 
-async def test_an_offset_that_the_topic_does_not_have_stops_the_reader(settings: Settings, conn: Single) -> None:
+async def test_an_offset_that_the_topic_does_not_have_stops_the_reader(settings: Settings, conn: Connection) -> None:
     """A topic shorter than what was read from it has lost history: that is said, not read over."""
     home = uuid4()
     await bus.send(settings, (str(home).encode(), bus.value(home, 1)))
@@ -115,7 +115,7 @@ async def test_an_offset_that_the_topic_does_not_have_stops_the_reader(settings:
     assert await conn.fetchval("select count(*) from entity") == 0
 
 
-async def test_how_far_a_partition_is_read_is_its_greatest_sequence(settings: Settings, conn: Single) -> None:
+async def test_how_far_a_partition_is_read_is_its_greatest_sequence(settings: Settings, conn: Connection) -> None:
     """Of the events of one batch, whatever entities they are of; an older one that comes again takes nothing back."""
     settings = settings.model_copy(update={"kafka_partitions": 1})
     first, second = uuid4(), uuid4()
@@ -139,7 +139,7 @@ async def test_how_far_a_partition_is_read_is_its_greatest_sequence(settings: Se
     assert (row["sequence"], row["event_time"][:19]) == (3, "2025-06-01 00:00:09")
 
 
-async def test_redrive_waits_for_the_reader_of_the_partition(conn: Single, settings: Settings) -> None:
+async def test_redrive_waits_for_the_reader_of_the_partition(conn: Connection, settings: Settings) -> None:
     """Both would else see the same version of an entity, and apply the same event twice."""
     home = uuid4()
     await conn.execute(
@@ -162,7 +162,7 @@ async def test_redrive_waits_for_the_reader_of_the_partition(conn: Single, setti
     await operator.close()
 
 
-async def test_what_waits_and_cannot_be_read_any_more_stops_only_its_own(conn: Single) -> None:
+async def test_what_waits_and_cannot_be_read_any_more_stops_only_its_own(conn: Connection) -> None:
     """A reader that has become stricter since an event was parked finds it unreadable, and goes on."""
     home, other = uuid4(), uuid4()
     async with conn.transaction():

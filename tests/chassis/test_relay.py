@@ -13,7 +13,7 @@ import pytest
 from contracts.catalog import EVENTS, read
 from deploy.dev.engines import Kafka
 from services.chassis import worker
-from services.chassis.db import Connection, Single
+from services.chassis.db import Connection
 from services.chassis.relay import Refused, relay
 from services.chassis.settings import Settings
 from tests.chassis import bus
@@ -34,7 +34,7 @@ async def settings(kafka: Kafka, database: Database) -> Settings:
 
 
 @pytest.fixture
-async def conn(settings: Settings) -> AsyncIterator[Single]:
+async def conn(settings: Settings) -> AsyncIterator[Connection]:
     """A session of that database."""
     conn = await asyncpg.connect(settings.database_url)
     yield conn
@@ -57,7 +57,7 @@ async def start(settings: Settings) -> AsyncIterator[Relay]:
     await asyncio.gather(*(task for _, task in running))
 
 
-async def marked(conn: Single, count: int) -> None:
+async def marked(conn: Connection, count: int) -> None:
     """Wait until this many rows are acknowledged."""
 
     async def there() -> bool:
@@ -66,14 +66,14 @@ async def marked(conn: Single, count: int) -> None:
     await bus.until(there)
 
 
-async def leader(conn: Single) -> int | None:
+async def leader(conn: Connection) -> int | None:
     """The backend that holds the lock; never two."""
     pids = [row["pid"] for row in await conn.fetch(LEADERS)]
     assert len(pids) <= 1
     return pids[0] if pids else None
 
 
-async def test_a_backlog_is_published_once_in_journal_order(settings: Settings, conn: Single, start: Relay) -> None:
+async def test_a_backlog_is_published_once_in_journal_order(settings: Settings, conn: Connection, start: Relay) -> None:
     """Sequence follows position without a hole; each entity's events lie in one partition, in version order."""
     homes = [uuid4() for _ in range(20)]
     async with conn.transaction():
@@ -95,7 +95,7 @@ async def test_a_backlog_is_published_once_in_journal_order(settings: Settings, 
     assert len({found[0][0] for found in places.values()}) > 1
 
 
-async def test_the_leader_does_its_services_chores(settings: Settings, conn: Single) -> None:
+async def test_the_leader_does_its_services_chores(settings: Settings, conn: Connection) -> None:
     """On the session that leads, after what waits is published."""
     done: list[int] = []
 
@@ -110,7 +110,7 @@ async def test_the_leader_does_its_services_chores(settings: Settings, conn: Sin
     assert done == [1]
 
 
-async def test_writers_at_once_leave_no_hole(settings: Settings, conn: Single, start: Relay) -> None:
+async def test_writers_at_once_leave_no_hole(settings: Settings, conn: Connection, start: Relay) -> None:
     """Eight writers while the relay runs, and one that commits last what it wrote first: each row once, in order."""
     start()
     slow = await asyncpg.connect(settings.database_url)
@@ -142,7 +142,7 @@ async def test_writers_at_once_leave_no_hole(settings: Settings, conn: Single, s
 
 
 async def test_a_crash_before_the_mark_repeats_under_the_same_numbers(
-    settings: Settings, conn: Single, start: Relay
+    settings: Settings, conn: Connection, start: Relay
 ) -> None:
     """The session dies twice between acknowledgement and mark: the same bytes come again, nothing is renumbered."""
     await conn.execute(
@@ -169,7 +169,7 @@ async def test_a_crash_before_the_mark_repeats_under_the_same_numbers(
     assert all(len(found) == 3 and len(set(found)) == 1 for found in copies.values())
 
 
-async def test_of_two_one_leads_and_the_other_takes_over(settings: Settings, conn: Single, start: Relay) -> None:
+async def test_of_two_one_leads_and_the_other_takes_over(settings: Settings, conn: Connection, start: Relay) -> None:
     """The leader's session is terminated, then the leader stops for good: somebody always publishes, in order."""
     home = uuid4()
     first = start()
@@ -190,7 +190,7 @@ async def test_of_two_one_leads_and_the_other_takes_over(settings: Settings, con
     assert [event.version for event in events] == sorted(event.version for event in events)
 
 
-async def test_a_second_relay_stands_by(settings: Settings, conn: Single, start: Relay) -> None:
+async def test_a_second_relay_stands_by(settings: Settings, conn: Connection, start: Relay) -> None:
     """While one leads, the other is ready, holds nothing and publishes nothing."""
     home = uuid4()
     start()
@@ -211,7 +211,7 @@ async def test_a_second_relay_stands_by(settings: Settings, conn: Single, start:
     assert len(await bus.published(settings)) == 2
 
 
-async def test_what_kafka_refuses_for_ever_stops_it_and_is_named(settings: Settings, conn: Single) -> None:
+async def test_what_kafka_refuses_for_ever_stops_it_and_is_named(settings: Settings, conn: Connection) -> None:
     """An event larger than a broker takes ends the process with its name; nothing is skipped over it."""
     home, huge = uuid4(), uuid4()
     await bus.write(conn, home, 1)
@@ -225,7 +225,7 @@ async def test_what_kafka_refuses_for_ever_stops_it_and_is_named(settings: Setti
 
 
 async def test_every_type_of_event_is_read_as_its_contract_says_and_the_feed_says_the_same(
-    settings: Settings, conn: Single, start: Relay, api: Api
+    settings: Settings, conn: Connection, start: Relay, api: Api
 ) -> None:
     """Bus and feed carry one event per type of the catalogue: same attributes, same order, readable."""
     for number, (kind, example) in enumerate(sorted((e.parent.name, e) for e in EXAMPLES.glob("*/1.json"))):

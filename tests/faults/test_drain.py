@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
-from services.chassis.db import Single
+from services.chassis.db import Connection
 from tests import builders
 from tests.chassis.bus import until
 from tests.platform import Platform
@@ -28,7 +28,7 @@ where application_name = 'members-api' and query like '%into member%' and state 
 
 
 @pytest.fixture
-async def held(stack: Platform) -> AsyncIterator[Single]:
+async def held(stack: Platform) -> AsyncIterator[Connection]:
     """A session that holds the table of members, so that whoever enrols one waits for its transaction to end."""
     conn = await asyncpg.connect(stack.stack.postgres.url("members"))
     await conn.execute("begin; lock table member in access exclusive mode")
@@ -52,7 +52,7 @@ async def replica(stack: Platform, **settings: str) -> AsyncIterator[httpx.Async
         stack.stack.kill(REPLICA)
 
 
-async def enrolling(client: httpx.AsyncClient, held: Single, body: dict[str, Any], key: str) -> asyncio.Task[Any]:
+async def enrolling(client: httpx.AsyncClient, held: Connection, body: dict[str, Any], key: str) -> asyncio.Task[Any]:
     """A request that has got as far as the held table."""
     sending = asyncio.create_task(client.post("/v1/members", json=body, headers={"idempotency-key": key}))
 
@@ -63,7 +63,7 @@ async def enrolling(client: httpx.AsyncClient, held: Single, body: dict[str, Any
     return sending
 
 
-async def left(conn: Single, name: str, key: str) -> tuple[int, int, int]:
+async def left(conn: Connection, name: str, key: str) -> tuple[int, int, int]:
     """Members of this name, their journal rows, and answers kept under this key."""
     row = await conn.fetchrow(
         """
@@ -88,7 +88,7 @@ def readiness(stack: Platform) -> dict[str, bool]:
     return said
 
 
-async def test_a_request_in_flight_is_finished(stack: Platform, held: Single) -> None:
+async def test_a_request_in_flight_is_finished(stack: Platform, held: Connection) -> None:
     """201 and committed after SIGTERM; meanwhile not ready, no new connections; then it leaves with zero."""
     async with stack.client("members") as members:
         branch = await builders.branch(members, name=f"Khu {uuid4()}")
@@ -119,7 +119,7 @@ async def test_a_request_in_flight_is_finished(stack: Platform, held: Single) ->
     assert await left(held, name, key) == (1, 1, 1)
 
 
-async def test_a_request_that_outlasts_the_drain_is_cut(stack: Platform, held: Single) -> None:
+async def test_a_request_that_outlasts_the_drain_is_cut(stack: Platform, held: Connection) -> None:
     """The process leaves with zero, no success is answered, nothing is written; the same key is free for a retry."""
     async with stack.client("members") as members:
         branch = await builders.branch(members, name=f"Khu {uuid4()}")

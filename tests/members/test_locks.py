@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from contracts import units
-from services.chassis.db import Single
+from services.chassis.db import Connection
 from services.chassis.reach import Reach
 from services.members.departures import commands as departures
 from services.members.departures.schemas import RejoinIn
@@ -31,12 +31,12 @@ from tests.members.test_transfers import days, version, waiting
 REACH = Reach(units.subtree("22"))
 POOR = {"status": "poor", "standard": "mau", "effective_on": "2022-01-01"}
 Body = dict[str, Any]
-Act = Callable[[Single], Awaitable[object]]
-Place = Callable[[Single, Body, Body, Body], Awaitable[object]]
+Act = Callable[[Connection], Awaitable[object]]
+Place = Callable[[Connection, Body, Body, Body], Awaitable[object]]
 
 
 @pytest.fixture
-async def sessions(url: str) -> AsyncIterator[list[Single]]:
+async def sessions(url: str) -> AsyncIterator[list[Connection]]:
     """Three sessions of the members database."""
     found = [await asyncpg.connect(url) for _ in range(3)]
     yield found
@@ -44,7 +44,7 @@ async def sessions(url: str) -> AsyncIterator[list[Single]]:
         await conn.close()
 
 
-async def overlapping(sessions: list[Single], first: Act, second: Act) -> None:
+async def overlapping(sessions: list[Connection], first: Act, second: Act) -> None:
     """`first` commits only when `second` waits for it; or has not waited, which is the fault to be found."""
     one, other, watch = sessions
 
@@ -63,24 +63,24 @@ async def overlapping(sessions: list[Single], first: Act, second: Act) -> None:
     await following
 
 
-async def enrol(conn: Single, khu: Body, home: Body, _: Body) -> object:
+async def enrol(conn: Connection, khu: Body, home: Body, _: Body) -> object:
     """Somebody new."""
     return await commands.enrol(conn, REACH, MemberIn.model_validate(joining(khu, household=home["id"])))
 
 
-async def correct(conn: Single, _: Body, home: Body, someone: Body) -> object:
+async def correct(conn: Connection, _: Body, home: Body, someone: Body) -> object:
     """Somebody of the branch who lived nowhere, it seemed."""
     body = MemberPatch(household=UUID(home["id"]))
     return await commands.correct(conn, REACH, UUID(someone["id"]), someone["version"], body)
 
 
-async def transfer(conn: Single, khu: Body, home: Body, someone: Body) -> object:
+async def transfer(conn: Connection, khu: Body, home: Body, someone: Body) -> object:
     """Somebody of another branch."""
     body = TransferIn(to_branch=khu["id"], household=home["id"], effective_on=date(2021, 6, 1))
     return await transfers.request(conn, REACH, UUID(someone["id"]), someone["version"], body)
 
 
-async def rejoin(conn: Single, khu: Body, home: Body, someone: Body) -> object:
+async def rejoin(conn: Connection, khu: Body, home: Body, someone: Body) -> object:
     """Somebody who had left."""
     body = RejoinIn(branch=khu["id"], household=home["id"], joined_on=date(2021, 8, 1))
     return await departures.rejoin(conn, REACH, UUID(someone["id"]), someone["version"], body)
@@ -89,7 +89,7 @@ async def rejoin(conn: Single, khu: Body, home: Body, someone: Body) -> object:
 @pytest.mark.parametrize("placed_first", [True, False], ids=["placed first", "status first"])
 @pytest.mark.parametrize("place", [enrol, correct, transfer, rejoin])
 async def test_who_comes_while_the_status_is_set_has_it(
-    members: httpx.AsyncClient, url: str, sessions: list[Single], place: Place, placed_first: bool
+    members: httpx.AsyncClient, url: str, sessions: list[Connection], place: Place, placed_first: bool
 ) -> None:
     """Enrolled, corrected, transferred or taken back into the household: her last state says that it was poor."""
     khu = await branch(members)
@@ -100,10 +100,10 @@ async def test_who_comes_while_the_status_is_set_has_it(
         path = f"/v1/members/{someone['id']}/departure"
         someone = await made(await members.post(path, json=left, headers=version(1)), 200)
 
-    async def placing(conn: Single) -> object:
+    async def placing(conn: Connection) -> object:
         return await place(conn, khu, home, someone)
 
-    async def setting(conn: Single) -> object:
+    async def setting(conn: Connection) -> object:
         body = PovertyStatusIn.model_validate(POOR)
         return await households.set_poverty_status(conn, REACH, UUID(home["id"]), 1, 2022, body)
 
@@ -149,7 +149,7 @@ async def test_a_plan_and_movement_take_turns(members: httpx.AsyncClient, url: s
 
 @pytest.mark.parametrize("act", ["transfer", "erase"])
 async def test_setting_the_status_and_a_write_of_a_member_go_one_after_the_other(
-    members: httpx.AsyncClient, url: str, sessions: list[Single], act: str
+    members: httpx.AsyncClient, url: str, sessions: list[Connection], act: str
 ) -> None:
     """Transferred out of the household, or erased with its address, while its status is set: no deadlock, both done."""
     khu, other = await branch(members), await branch(members, name="Khu 2")

@@ -10,7 +10,7 @@ import pytest
 
 from contracts import units
 from services.chassis.clock import today
-from services.chassis.db import Single
+from services.chassis.db import Connection
 from services.chassis.errors import Conflict
 from services.chassis.reach import Reach
 from services.members.branches import commands as branches
@@ -35,7 +35,7 @@ def days(offset: int) -> str:
     return str(today() + timedelta(days=offset))
 
 
-async def waiting(conn: Single) -> bool:
+async def waiting(conn: Connection) -> bool:
     """Whether somebody waits for a lock in this database."""
     return bool(
         await conn.fetchval(

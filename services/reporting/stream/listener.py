@@ -109,7 +109,7 @@ async def _follow(applied: Applied) -> None:
 async def _listen(app: FastAPI, applied: Applied) -> None:
     """LISTEN on a connection of its own; on losing it, trust nothing that was read, and come back."""
     while True:
-        conn: db.Single | None = None
+        conn: db.Connection | None = None
         try:
             conn = await db.connect(app.state.settings, "reporting-listener")
             gone = asyncio.Event()

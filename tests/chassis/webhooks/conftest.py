@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.chassis import worker
-from services.chassis.db import Single
+from services.chassis.db import Connection
 from services.chassis.delivery import deliver
 from services.chassis.settings import Settings
 from tests.chassis import bus
@@ -25,7 +25,7 @@ async def url(database: Database) -> str:
 
 
 @pytest.fixture
-async def conn(url: str) -> AsyncIterator[Single]:
+async def conn(url: str) -> AsyncIterator[Connection]:
     """A session of it."""
     conn = await asyncpg.connect(url)
     yield conn

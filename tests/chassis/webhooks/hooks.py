@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 
 from services.chassis import worker
-from services.chassis.db import Single
+from services.chassis.db import Connection
 from tests.builders import made
 from tests.chassis import bus
 
@@ -27,7 +27,7 @@ async def subscribed(client: httpx.AsyncClient, url: str = URL, **fields: Any) -
     return await made(await client.post("/v1/webhooks", json={"url": url, **fields}))
 
 
-async def written(conn: Single, count: int = 1, **columns: Any) -> None:
+async def written(conn: Connection, count: int = 1, **columns: Any) -> None:
     """So many events more, numbered as the relay numbers them."""
     async with conn.transaction():
         for _ in range(count):

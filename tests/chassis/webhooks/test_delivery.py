@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.db import Single
+from services.chassis.db import Connection
 from services.chassis.delivery import backoff, retry_after
 from tests.builders import BA_CHE, MONG_DUONG, made
 from tests.chassis import bus
@@ -17,7 +17,7 @@ from tests.issuer import Issuer
 
 
 async def test_events_arrive_signed_in_order_as_the_feed_has_them(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """Batches of CloudEvents, each message under an id of its own, its signature worked out from the specification."""
     await written(conn, 250)
@@ -40,7 +40,7 @@ async def test_events_arrive_signed_in_order_as_the_feed_has_them(
 
 
 async def test_a_subscription_gets_what_it_asked_for_inside_its_reach(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """One commune's events only, of the types wanted only; a new one begins at the last position."""
     await written(conn, 3, unit=BA_CHE)
@@ -63,7 +63,7 @@ async def test_a_subscription_gets_what_it_asked_for_inside_its_reach(
 
 
 async def test_an_officer_of_a_branch_gets_the_branch(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told, issuer: Issuer
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told, issuer: Issuer
 ) -> None:
     """By webhook as by feed; and her subscriptions are hers: the branch beside does not see them."""
     own, beside = uuid4(), uuid4()
@@ -84,7 +84,7 @@ async def test_an_officer_of_a_branch_gets_the_branch(
 
 
 async def test_what_moves_is_told_where_it_was_and_where_it_is(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told, issuer: Issuer
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told, issuer: Issuer
 ) -> None:
     """The old commune or branch hears of the move and of nothing later; by webhook as by feed."""
     own, beside, moves, leaves = (uuid4() for _ in range(4))
@@ -109,7 +109,7 @@ async def test_what_moves_is_told_where_it_was_and_where_it_is(
 
 
 async def test_what_fails_is_repeated_as_the_same_message_and_nothing_overtakes_it(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """Errors of the server, a redirect, then success: one id and one body throughout; then the next message."""
     answers = iter([(500, {}), (503, {}), (302, {"location": "http://127.0.0.1:1/"}), (404, {})])
@@ -127,7 +127,7 @@ async def test_what_fails_is_repeated_as_the_same_message_and_nothing_overtakes_
 
 
 async def test_one_that_is_slow_or_fails_delays_no_other(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """While one receiver holds its answer back, and one is not there, a third has everything."""
     receiver.gate.clear()
@@ -148,7 +148,7 @@ async def test_one_that_is_slow_or_fails_delays_no_other(
 
 
 async def test_a_receiver_says_when_to_come_back(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """429 with Retry-After is obeyed rather than the own back-off."""
     receiver.answer = lambda _: (429, {"retry-after": "3600"})
@@ -162,7 +162,7 @@ async def test_a_receiver_says_when_to_come_back(
 
 
 async def test_a_replay_sends_again_from_a_position(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """The same events as new messages; beyond the last position is refused, naming the field."""
     await written(conn, 4)
@@ -200,7 +200,7 @@ async def test_a_test_message_says_whether_one_would_arrive(
 
 
 async def test_a_rotated_secret_signs_beside_the_new_one_for_a_day(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """Both verify meanwhile; then the new one only."""
     hook = await subscribed(members, receiver.url, start=0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from services.chassis.db import Single
+from services.chassis.db import Connection
 from services.chassis.delivery import LOCK
 from tests.chassis import bus
 from tests.chassis.webhooks.hooks import KEY, Start, Told, subscribed, written
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 
 async def test_a_secret_that_no_key_opens_holds_its_own_subscription(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """It fails and says why; the others go on."""
     lost = await subscribed(members, f"{receiver.url}/lost", start=0)
@@ -33,7 +33,7 @@ async def test_a_secret_that_no_key_opens_holds_its_own_subscription(
 
 
 async def test_two_replicas_send_everything_once_and_one_takes_over(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """One leads; it is stopped, it loses its session, and the other goes on where it was."""
     hook = await subscribed(members, receiver.url, start=0)
@@ -50,7 +50,7 @@ async def test_two_replicas_send_everything_once_and_one_takes_over(
 
 
 async def test_a_process_killed_on_the_way_repeats_its_message(
-    url: str, members: httpx.AsyncClient, conn: Single, receiver: Receiver, told: Told
+    url: str, members: httpx.AsyncClient, conn: Connection, receiver: Receiver, told: Told
 ) -> None:
     """kill -9 while the receiver holds its answer back, twice: order is kept and the repeat has the same webhook-id."""
     await written(conn, 350)
@@ -102,7 +102,7 @@ def test_the_process_says_what_it_needs() -> None:
 
 
 async def test_a_replay_while_a_message_is_under_way_wins(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """What arrives of the message before marks nothing; the same for a subscription that is ended."""
     await written(conn, 2)
@@ -125,7 +125,7 @@ async def _so_many(receiver: Receiver, count: int) -> bool:
 
 
 async def test_failing_for_too_long_disables(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """After the days that the settings give, counted from the first failure; a replay begins afresh."""
     receiver.answer = lambda _: (500, {})
@@ -142,7 +142,7 @@ async def test_failing_for_too_long_disables(
 
 
 async def test_a_receiver_that_is_gone_is_asked_no_more(
-    members: httpx.AsyncClient, conn: Single, receiver: Receiver, start: Start, told: Told
+    members: httpx.AsyncClient, conn: Connection, receiver: Receiver, start: Start, told: Told
 ) -> None:
     """410 disables at once and says so; put on again, it goes on with the very message."""
     receiver.answer = lambda _: (410, {})
