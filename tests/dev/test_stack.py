@@ -86,7 +86,7 @@ def test_up_status_psql_down_and_again(checkout: Path) -> None:
     assert "token=" in up.stdout
     first = running(checkout)
     status = stack(checkout, "status").stdout.splitlines()
-    assert len(status) == len(first["pids"]) == 10
+    assert len(status) == len(first["pids"]) == 11
     assert all(" ready " in line for line in status)
     owner = "select 'owned by ' || datdba::regrole from pg_database where datname = current_database()"
     assert "owned by loans" in stack(checkout, "psql", "loans", entered=owner).stdout
