@@ -17,6 +17,7 @@ from contracts import units
 from deploy.dev.supervisor import Stack
 from services.chassis import journal
 from services.chassis.sheets.sheet import CSV_TYPE
+from services.loans.entries.books import Kind
 from tests.bench import load
 from tests.bench.test_import import xlsx
 from tests.loans.lending import TERMS
@@ -55,7 +56,7 @@ class Made(NamedTuple):
         """The day the whole of it is due."""
         return LATE if self.number % OVERDUE == 0 else DUE
 
-    def entries(self) -> Iterator[tuple[str, int, date]]:
+    def entries(self) -> Iterator[tuple[Kind, int, date]]:
         """What was posted: kind, VND, day."""
         first, *months = self.days
         yield "disbursement", AMOUNT, first
@@ -132,7 +133,7 @@ async def lend(stack: Stack, loans: httpx.AsyncClient, made: Sequence[Made]) -> 
     tables: dict[str, tuple[str, Iterator[tuple[Any, ...]]]] = {
         "borrower": (
             "id household unit customer_code version recorded_at",
-            ((each.id, each.id, _unit(each), f"KH-{each.number}", 1, now) for each in made),
+            ((each.id, each.id, unit_of(each), f"KH-{each.number}", 1, now) for each in made),
         ),
         "loan": (
             (
@@ -140,7 +141,7 @@ async def lend(stack: Stack, loans: httpx.AsyncClient, made: Sequence[Made]) -> 
                 "annual_rate_ppm overdue_rate_percent version recorded_at"
             ),
             (
-                (each.id, each.id, _unit(each), programme, f"HD-{each.number}", each.days[0], each.due_on, *lent)
+                (each.id, each.id, unit_of(each), programme, f"HD-{each.number}", each.days[0], each.due_on, *lent)
                 for each in made
             ),
         ),
@@ -171,7 +172,8 @@ async def lend(stack: Stack, loans: httpx.AsyncClient, made: Sequence[Made]) -> 
     return owed
 
 
-def _unit(made: Made) -> str:
+def unit_of(made: Made) -> str:
+    """Where its household lives."""
     return COMMUNES[made.number % len(COMMUNES)]
 
 
