@@ -48,7 +48,7 @@ async def test_relay_and_projector(folder: Path) -> None:
     try:
         await asyncio.to_thread(stack.start)
         platform = Platform(stack)
-        for name in ("members-api", "loans-api", "loans-relay", "reporting-api", "members-relay"):
+        for name in ("members-api", "loans-api", "loans-relay", "loans-follower", "reporting-api", "members-relay"):
             stack.terminate(name)
         stack.terminate("reporting-projector")
         await fill(stack, EVENTS, 1)

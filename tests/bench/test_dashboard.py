@@ -66,7 +66,7 @@ async def test_a_million_members(folder: Path) -> None:
     try:
         await asyncio.to_thread(stack.start)
         platform = Platform(stack)
-        for name in ("loans-api", "loans-relay"):
+        for name in ("loans-api", "loans-relay", "loans-follower"):
             stack.terminate(name)
         began = time.monotonic()
         await fill(stack)

@@ -62,7 +62,7 @@ async def test_import(folder: Path) -> None:
     stack = Stack(folder / "import", settings={"RATE_PER_SECOND": "0", "LOG_LEVEL": "WARNING"}, say=lambda _: None)
     try:
         await asyncio.to_thread(stack.start)
-        for name in ("loans-api", "loans-relay"):
+        for name in ("loans-api", "loans-relay", "loans-follower"):
             stack.terminate(name)
         headers = {"Authorization": f"Bearer {stack.token()}"}
         async with httpx.AsyncClient(base_url=stack.addresses["members"], headers=headers, timeout=60) as members:

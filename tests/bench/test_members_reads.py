@@ -38,7 +38,14 @@ async def test_members_reads(folder: Path) -> None:
     stack = stack_of(folder / "reads")
     try:
         await asyncio.to_thread(stack.start)
-        for name in ("reporting-projector", "reporting-api", "loans-api", "loans-relay", "members-relay"):
+        for name in (
+            "reporting-projector",
+            "reporting-api",
+            "loans-api",
+            "loans-relay",
+            "loans-follower",
+            "members-relay",
+        ):
             stack.terminate(name)
         province = await fill(stack.postgres.url("members"), MEMBERS)
         kinds = requests(Platform(stack), province, await rows(stack, "select unit, id from member"))

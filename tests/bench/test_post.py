@@ -42,7 +42,14 @@ async def test_post_member(folder: Path) -> None:
     stack = Stack(folder / "post", settings={"RATE_PER_SECOND": "0", "LOG_LEVEL": "WARNING"}, say=lambda _: None)
     try:
         stack.start()
-        for name in ("reporting-projector", "reporting-api", "loans-api", "loans-relay", "members-relay"):
+        for name in (
+            "reporting-projector",
+            "reporting-api",
+            "loans-api",
+            "loans-relay",
+            "loans-follower",
+            "members-relay",
+        ):
             stack.terminate(name)
         branches, homes = await _places(stack)
         headers = {"Authorization": f"Bearer {stack.token()}"}
