@@ -114,6 +114,26 @@ async def test_what_is_idle_for_long_is_closed(pool: db.Pool, monkeypatch: pytes
     assert second.is_closed()
 
 
+async def test_after_a_migration_one_request_at_most_is_told_to_come_again(pool: db.Pool) -> None:
+    """Statements that were prepared for a table as it was are prepared anew, by idle and by busy sessions."""
+    query = "select * from thing"
+    async with pool.acquire() as conn:
+        await conn.execute("create table thing (first integer)")
+    async with db.transaction(pool) as first, db.transaction(pool) as second:
+        await first.fetch(query)
+        await second.fetch(query)
+    async with pool.acquire() as busy:
+        async with pool.acquire() as conn:
+            await conn.execute("alter table thing add column second integer")
+        with pytest.raises(db.NOT_NOW):
+            async with db.transaction(pool) as conn:
+                await conn.fetch(query)
+        await busy.execute("select")
+    async with db.transaction(pool) as first, db.transaction(pool) as second:
+        assert await first.fetch(query) == await second.fetch(query) == []
+    assert pool.outdated == set()
+
+
 async def test_a_refused_connection_gives_its_turn_back(pool: db.Pool) -> None:
     """As often as the database refuses, so often the next may ask."""
     host = pool.options["dsn"]
