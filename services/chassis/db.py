@@ -45,8 +45,8 @@ NOT_NOW: tuple[type[Exception], ...] = (
     asyncpg.DeadlockDetectedError,
     StatementTimeout,
 )
-"""What waiting may mend: the database is away, frozen, starting, stopping, full, too slow, not migrated yet or just now,
-it does not let us in, it ended a session that was silent, or another transaction was in the way."""
+"""What waiting may mend: the database is away, frozen, starting, stopping, full, too slow or not migrated yet (or just
+now), it does not let us in, it ended a session that was silent, or another transaction was in the way."""
 _MISTAKE = re.compile(r"query arguments? |expects \d+ arguments?")
 ANSWER_SECONDS = 1.0
 CUT: tuple[type[BaseException], ...] = (asyncio.CancelledError, TimeoutError)
