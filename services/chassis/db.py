@@ -156,13 +156,13 @@ async def connect(settings: Settings, application: str, **session: str) -> Conne
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+async def transaction(pool: Pool, begin: str = "begin") -> AsyncIterator[Connection]:
     """One read-committed transaction: committed when the block ends, rolled back when it raises.
 
-    Begun and ended in so many words: asyncpg's object for it costs a twentieth of a write.
+    Begun and ended in so many words: asyncpg's object for it costs a twentieth of a write, and rolls back what was cut.
     """
     async with pool.acquire() as conn:
-        await conn.execute("begin")
+        await conn.execute(begin)
         try:
             yield conn
         except CUT:
@@ -193,7 +193,8 @@ async def part(conn: Connection) -> AsyncIterator[None]:
 @asynccontextmanager
 async def snapshot(pool: Pool, *, readonly: bool = True) -> AsyncIterator[Connection]:
     """One snapshot: everything read inside agrees with everything else. Unless `readonly`, it may note that it was."""
-    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=readonly):
+    begin = f"begin isolation level repeatable read {'read only' if readonly else 'read write'}"
+    async with transaction(pool, begin) as conn:
         yield conn
 
 

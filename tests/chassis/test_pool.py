@@ -1,8 +1,10 @@
 """The pool of connections: fair, never more than it may hold, and none handed on that is not as good as new."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 
 import asyncpg
 import pytest
@@ -92,6 +94,29 @@ async def test_one_cut_short_is_not_handed_on(pool: db.Pool, within: str) -> Non
         await task
     assert await pid(pool) != before
     assert await db.asked(pool, "select to_regclass('half') is null")
+
+
+@pytest.mark.parametrize("opened", [db.Pool.acquire, db.transaction, db.snapshot])
+async def test_nobody_waits_for_a_server_that_is_silent(
+    pool: db.Pool, opened: Callable[[db.Pool], AbstractAsyncContextManager[db.Connection]]
+) -> None:
+    """Who is cut short goes at once, and asks nothing more of a session that would not answer."""
+    begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def ask() -> None:
+        async with opened(pool) as conn:
+            begun.set_result(await conn.fetchval(PID))
+            await conn.execute("select pg_sleep(60)")
+
+    task = asyncio.create_task(ask())
+    session = await begun
+    os.kill(session, signal.SIGSTOP)
+    try:
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=1)
+    finally:
+        os.kill(session, signal.SIGCONT)
+    assert done
 
 
 async def test_one_whose_session_ended_is_not_handed_on(pool: db.Pool) -> None:
