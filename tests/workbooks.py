@@ -40,10 +40,10 @@ PARTS: dict[str, str | bytes] = {
 }
 
 
-def workbook(parts: Mapping[str, str | bytes]) -> bytes:
+def workbook(parts: Mapping[str, str | bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A workbook with some parts of its own."""
     file = BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+    with zipfile.ZipFile(file, "w", method, compresslevel=1) as new:
         for name, content in {**PARTS, **parts}.items():
             new.writestr(name, content)
     return file.getvalue()

@@ -40,12 +40,13 @@ NOT_NOW: tuple[type[Exception], ...] = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedColumnError,
+    asyncpg.InvalidCachedStatementError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     StatementTimeout,
 )
-"""What waiting may mend: the database is away, frozen, starting, stopping, full, too slow or not migrated yet, it does
-not let us in, it ended a session that was silent, or another transaction was in the way."""
+"""What waiting may mend: the database is away, frozen, starting, stopping, full, too slow or not migrated yet (or just
+now), it does not let us in, it ended a session that was silent, or another transaction was in the way."""
 _MISTAKE = re.compile(r"query arguments? |expects \d+ arguments?")
 ANSWER_SECONDS = 1.0
 CUT: tuple[type[BaseException], ...] = (asyncio.CancelledError, TimeoutError)
@@ -94,6 +95,7 @@ class Pool:
         self.turns = asyncio.Semaphore(settings.database_pool_max)
         self.open: set[Connection] = set()
         self.idle: list[tuple[float, Connection]] = []
+        self.outdated: set[Connection] = set()
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -109,6 +111,8 @@ class Pool:
                 raise
             except asyncpg.PostgresError as error:
                 error.detail = None  # it quotes the row at fault, and would be logged
+                if isinstance(error, asyncpg.InvalidCachedStatementError):  # a migration: all prepared before it
+                    self.outdated |= self.open
                 raise
             finally:
                 POOL_BUSY.dec()
@@ -117,22 +121,26 @@ class Pool:
     def _idle(self) -> Connection | None:
         while self.idle:
             since, conn = self.idle.pop()
-            if not conn.is_closed() and time.monotonic() - since < IDLE_SECONDS:
+            if self._good(conn) and time.monotonic() - since < IDLE_SECONDS:
                 return conn
             self._end(conn)
         return None
 
     def _back(self, conn: Connection) -> None:
         now = time.monotonic()
-        if conn.is_closed() or conn.is_in_transaction():
-            self._end(conn)
-        else:
+        if self._good(conn):
             self.idle.append((now, conn))
+        else:
+            self._end(conn)
         while self.idle and now - self.idle[0][0] >= IDLE_SECONDS:
             self._end(self.idle.pop(0)[1])
 
+    def _good(self, conn: Connection) -> bool:
+        return not (conn.is_closed() or conn.is_in_transaction() or conn in self.outdated)
+
     def _end(self, conn: Connection) -> None:
         self.open.discard(conn)
+        self.outdated.discard(conn)
         conn.terminate()
 
     def terminate(self) -> None:
@@ -148,13 +156,13 @@ async def connect(settings: Settings, application: str, **session: str) -> Conne
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+async def transaction(pool: Pool, begin: str = "begin") -> AsyncIterator[Connection]:
     """One read-committed transaction: committed when the block ends, rolled back when it raises.
 
-    Begun and ended in so many words: asyncpg's object for it costs a twentieth of a write.
+    Begun and ended in so many words: asyncpg's object for it costs a twentieth of a write, and rolls back what was cut.
     """
     async with pool.acquire() as conn:
-        await conn.execute("begin")
+        await conn.execute(begin)
         try:
             yield conn
         except CUT:
@@ -185,7 +193,8 @@ async def part(conn: Connection) -> AsyncIterator[None]:
 @asynccontextmanager
 async def snapshot(pool: Pool, *, readonly: bool = True) -> AsyncIterator[Connection]:
     """One snapshot: everything read inside agrees with everything else. Unless `readonly`, it may note that it was."""
-    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=readonly):
+    begin = f"begin isolation level repeatable read {'read only' if readonly else 'read write'}"
+    async with transaction(pool, begin) as conn:
         yield conn
 
 

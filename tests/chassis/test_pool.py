@@ -1,8 +1,10 @@
 """The pool of connections: fair, never more than it may hold, and none handed on that is not as good as new."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 
 import asyncpg
 import pytest
@@ -94,6 +96,29 @@ async def test_one_cut_short_is_not_handed_on(pool: db.Pool, within: str) -> Non
     assert await db.asked(pool, "select to_regclass('half') is null")
 
 
+@pytest.mark.parametrize("opened", [db.Pool.acquire, db.transaction, db.snapshot])
+async def test_nobody_waits_for_a_server_that_is_silent(
+    pool: db.Pool, opened: Callable[[db.Pool], AbstractAsyncContextManager[db.Connection]]
+) -> None:
+    """Who is cut short goes at once, and asks nothing more of a session that would not answer."""
+    begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def ask() -> None:
+        async with opened(pool) as conn:
+            begun.set_result(await conn.fetchval(PID))
+            await conn.execute("select pg_sleep(60)")
+
+    task = asyncio.create_task(ask())
+    session = await begun
+    os.kill(session, signal.SIGSTOP)
+    try:
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=1)
+    finally:
+        os.kill(session, signal.SIGCONT)
+    assert done
+
+
 async def test_one_whose_session_ended_is_not_handed_on(pool: db.Pool) -> None:
     """A session that the server ended while it was idle is replaced."""
     before = await pid(pool)
@@ -112,6 +137,26 @@ async def test_what_is_idle_for_long_is_closed(pool: db.Pool, monkeypatch: pytes
     assert await pid(pool) not in old
     assert first.is_closed()
     assert second.is_closed()
+
+
+async def test_after_a_migration_one_request_at_most_is_told_to_come_again(pool: db.Pool) -> None:
+    """Statements that were prepared for a table as it was are prepared anew, by idle and by busy sessions."""
+    query = "select * from thing"
+    async with pool.acquire() as conn:
+        await conn.execute("create table thing (first integer)")
+    async with db.transaction(pool) as first, db.transaction(pool) as second:
+        await first.fetch(query)
+        await second.fetch(query)
+    async with pool.acquire() as busy:
+        async with pool.acquire() as conn:
+            await conn.execute("alter table thing add column second integer")
+        with pytest.raises(db.NOT_NOW):
+            async with db.transaction(pool) as conn:
+                await conn.fetch(query)
+        await busy.execute("select")
+    async with db.transaction(pool) as first, db.transaction(pool) as second:
+        assert await first.fetch(query) == await second.fetch(query) == []
+    assert pool.outdated == set()
 
 
 async def test_a_refused_connection_gives_its_turn_back(pool: db.Pool) -> None:

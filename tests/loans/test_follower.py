@@ -188,8 +188,8 @@ async def test_a_divided_group_is_undecided_until_the_province_says(world: World
         assert (await world.one("groups", loose))["warnings"] == ["undecided"]
         said = {"effective_on": DAY, "reason": "reorganised"}
         items = [
-            {"group": divided["id"], "unit": TUAN_CHAU, "branch": str(fresh["id"]), **said},
-            {"group": loose["id"], "unit": VIET_HUNG, **said},
+            {"group": each["id"], "version": 3, "unit": unit, "branch": by, **said}
+            for each, unit, by in ((divided, TUAN_CHAU, str(fresh["id"])), (loose, VIET_HUNG, None))
         ]
         done = await made(await world.loans.post("/v1/groups/moves", json={"items": items}), 200)
         assert done["done"] == 2

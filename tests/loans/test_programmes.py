@@ -8,7 +8,7 @@ import httpx
 from deploy.dev.lending import programmes
 from services.loans.programmes.schemas import ProgrammeIn
 from tests.builders import made
-from tests.loans.lending import TERMS, borrower, contract, loan, pointers
+from tests.loans.lending import TERMS, borrower, contract, loan, pointers, rows
 
 
 async def test_last_years_loan_keeps_last_years_rule(loans: httpx.AsyncClient) -> None:
@@ -33,6 +33,14 @@ async def test_last_years_loan_keeps_last_years_rule(loans: httpx.AsyncClient) -
     for on, rate in (("2022-06-01", 79_200), ("2023-06-01", 72_000)):
         shown = {each["code"]: each for each in (await loans.get("/v1/programmes", params={"on": on})).json()["items"]}
         assert shown["near_poor"]["annual_rate_ppm"] == rate
+
+
+async def test_terms_published_before_days_were_bounded_are_read(loans: httpx.AsyncClient, url: str) -> None:
+    """Whoever wrote 9999 for no end is lent under as before."""
+    await rows(url, "update programme set valid_to = '9999-12-31'")
+    (one,) = (await made(await loans.get("/v1/programmes"), 200))["items"]
+    assert one["valid_to"] == "9999-12-31"
+    await loan(loans)
 
 
 async def test_terms_that_contradict_themselves_are_refused(loans: httpx.AsyncClient) -> None:

@@ -138,8 +138,13 @@ def blocks(parts: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 
 
 def check_size(parts: zipfile.ZipFile, name: str, most: int) -> None:
-    """A part unpacks to as little as it declares; zipfile never unpacks more than that."""
+    """A part unpacks to as little as it declares; zipfile never unpacks more than that of what Office Open XML allows.
+
+    Of other methods of packing it unpacks a whole block before it looks.
+    """
     info = parts.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("packed by another method")
     if info.file_size > most or info.file_size > max(OTHER_BYTES, RATIO * info.compress_size):
         raise Unreadable(
             "unpacks_too_large",

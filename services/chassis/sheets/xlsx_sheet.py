@@ -28,7 +28,7 @@ from services.chassis.sheets.sheet import (
 from services.chassis.sheets.xlsx_book import Book, open_book
 from services.chassis.sheets.xlsx_parts import Handler, parse
 
-ROW_BYTES = 4 << 20
+ROW_BYTES, LAST_ROW = 4 << 20, 1_048_576
 LISTED, MOST_LISTED = 5, 10_000
 BROKEN = (
     *(zipfile.BadZipFile, zlib.error, ExpatError, KeyError, ValueError, IndexError),
@@ -36,9 +36,9 @@ BROKEN = (
 )
 """What zipfile, expat and our reading raise for files that are not what they say."""
 _TAG = rb"<(?:\w+:)?"
-_MERGE = re.compile(_TAG + rb'mergeCell\b[^>]*?\bref="([A-Z]+(\d+):[A-Z]+(\d+))"')
+_MERGE = re.compile(_TAG + rb'mergeCell\b[^<>]*?\bref="([A-Z]+(\d+):[A-Z]+(\d+))"')
 _FORMULA = re.compile(
-    _TAG + rb"c\b([^>]*)>\s*" + _TAG + rb"f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)"
+    _TAG + rb"c\b([^<>]*)>\s*" + _TAG + rb"f\b(?:[^<>]*/>|[^<>]*>[^<]*</(?:\w+:)?f>)"
     rb"\s*(?:" + _TAG + rb"v\s*/>|" + _TAG + rb"v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
 _REFERENCE = re.compile(rb'\br="([A-Z]+(\d+))"')
@@ -155,7 +155,7 @@ class _Rows(Handler):
             self.begin("t" if attributes.get("t") == "inlineStr" else "v")
         elif tag == "row":
             number = int(attributes.get("r", self.number + 1))
-            if number <= self.number:
+            if not self.number < number <= LAST_ROW:
                 raise ValueError(f"row {number} after row {self.number}")
             self.number, self.column, self.letters, self.cells = number, 0, 0, []
         else:

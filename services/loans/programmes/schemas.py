@@ -1,6 +1,6 @@
 """Credit programmes at the door: what was decided, from which day, and how to apply."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -101,6 +101,8 @@ class ProgrammeIn(Terms):
 class ProgrammeOut(ProgrammeIn):
     """A programme's terms as published. `annual_rate_ppm` is what holds on the day asked for."""
 
+    valid_from: date
+    valid_to: date | None = Field(None, description="Last day; null while no end is decided")
     id: UUID
     version: int
     recorded_at: datetime

@@ -1,6 +1,6 @@
 """Reorganisation plans at the door."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -85,6 +85,7 @@ class PlanOut(PlanIn):
 
     model_config = ConfigDict(extra="ignore")
 
+    effective_on: date
     id: UUID
     province: str
     state: State
