@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from contracts.event import Event
 from contracts.loans import BorrowerState, Disbursement, LoanState
+from services.chassis.db import Connection
 from services.chassis.entities import Change
 from services.loans import timeline
 from services.loans.entries.books import Balance, Contract, Entry, balances, flows
@@ -114,6 +115,18 @@ def branch_state(opened: str, closed: str | None = None) -> dict[str, Any]:
     place = {"cause": "began", "unit": UNITS[0], "kind": "residential"}
     ended = [{"since": closed, **place, "cause": "ended", "open": False}] if closed else []
     return {"timeline": [{"since": opened, **place, "open": True}, *ended]}
+
+
+async def keep_branch(conn: Connection, branch: UUID, unit: str) -> None:
+    """Note where a branch is, as the consumer keeps it."""
+    await conn.execute(
+        """
+        insert into entity values ($1, 'members', 'members.branch', 1, $2, $1, null, now())
+        on conflict (subject) do update set unit = excluded.unit
+        """,
+        branch,
+        unit,
+    )
 
 
 Step = tuple[str, dict[str, Any]]

@@ -14,7 +14,7 @@ from contracts.members import MemberSpell
 from services.members.timeline import at, changed, put_right
 from services.reporting.contributions import commands, queries
 from services.reporting.contributions.ages import age_band
-from services.reporting.contributions.queries import Period
+from services.reporting.contributions.periods import Period
 from services.reporting.contributions.rules import DISTINCT
 from services.reporting.dashboards.board import year_earlier
 from services.reporting.indicators.catalogue import catalogue

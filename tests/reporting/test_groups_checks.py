@@ -19,7 +19,7 @@ from services.loans.groups.schemas import MoveIn
 from services.loans.loans.record import state_of
 from services.loans.timeline import Place, at
 from services.reporting.contributions import commands, queries
-from services.reporting.contributions.queries import Period
+from services.reporting.contributions.periods import Period
 from services.reporting.indicators.catalogue import catalogue
 from tests.reporting.states import BRANCHES, UNITS, change
 

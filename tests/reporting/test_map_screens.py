@@ -1,5 +1,6 @@
 """Screens of both maps: kept ones are what a recount shows, whatever is applied, and wherever branches are carried."""
 
+import contextlib
 import json
 from collections import Counter
 from datetime import date
@@ -7,16 +8,19 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.members import MemberSpell
 from services.chassis import db
+from services.chassis.errors import NotFound
 from services.chassis.settings import Settings
 from services.members.timeline import at, changed, placed
 from services.reporting.contributions import queries
-from services.reporting.contributions.queries import Period
+from services.reporting.contributions.periods import Period
 from services.reporting.dashboards import queries as dashboards
+from services.reporting.dashboards.board import MEASURES, Board
 from services.reporting.dashboards.cache import Asked, Cache
 from services.reporting.stream.listener import Applied
 from tests.conftest import Api
@@ -30,38 +34,45 @@ async def test_kept_screens_are_the_recount_on_both_maps(
     url: str, steps: list[tuple[Any, ...]], made_after: int, between: list[date]
 ) -> None:
     """Whatever is applied since: kept or made anew, a screen is the recount; branches and months too are counted where
-    they are on today's map; the province is the same on both."""
+    they are on today's map; the province is the same on both; a branch's screen is its row of the unit's table."""
     pool = db.Pool(Settings(database_url=url), "screens")
     conn = await asyncpg.connect(url)
     try:
-        await conn.execute("truncate contribution, rollup, rollup_month, carried, inherited")
+        await conn.execute("truncate contribution, rollup, rollup_month, carried, inherited, entity")
         applied = Applied(pool)
         applied.connected = True
         cache, world, done = Cache(applied), World(conn), set[str]()
         period = Period(*between)
         asked = [Asked(unit, period, now) for unit in ("22", *UNITS) for now in (False, True)]
+        asked += [screen._replace(branch=branch_id(number)) for screen in asked for number in (1, 9)]
         await world.begin()
         for number, step in enumerate([*steps, None]):
             await applied.catch_up()
             if number == min(made_after, len(steps)):
                 for screen in asked:
-                    await shown(cache, conn, screen)
+                    with contextlib.suppress(NotFound):
+                        await shown(cache, conn, screen)
             if step is not None:
                 await take(world, step, done)
         await applied.catch_up()
         provinces = []
         for screen in asked:
-            board = await dashboards.board(conn, *screen[:2], now=screen.now)
+            try:
+                board = await made(conn, screen)
+            except NotFound:
+                with pytest.raises(NotFound):
+                    await shown(cache, conn, screen)
+                continue
             recount = board.shown(board.seen, "vi").model_dump(mode="json", by_alias=True, exclude={"freshness"})
             assert await shown(cache, conn, screen) == recount
             if screen.unit == "22":
                 provinces.append({name: recount[name] for name in ("cards", "series", "breakdowns")})
                 continue
-            for point in recount["series"][0]["points"]:
-                day = Period(START, date.fromisoformat(point["on"]))
-                told = await queries.sums(conn, [screen.unit], ["members.active"], day, now=screen.now)
-                assert point["value"] == told[screen.unit]["members.active"]
-            if screen.now:
+            await check_series(conn, screen, recount)
+            if screen.branch:
+                row = (await made(conn, screen._replace(branch=None))).parts.get(str(screen.branch), {})
+                assert {measure: board.now[measure] for measure in MEASURES} == dict.fromkeys(MEASURES, 0) | row
+            elif screen.now:
                 heirs = Counter(
                     str(branch)
                     for spells in world.members.values()
@@ -77,9 +88,22 @@ async def test_kept_screens_are_the_recount_on_both_maps(
         await conn.close()
 
 
+async def check_series(conn: asyncpg.Connection, asked: Asked, recount: dict[str, Any]) -> None:
+    """Each point of the first series is the stock of its day."""
+    for point in recount["series"][0]["points"]:
+        day = Period(START, date.fromisoformat(point["on"]))
+        told = await queries.sums(conn, [asked.unit], ["members.active"], day, now=asked.now, branch=asked.branch)
+        assert point["value"] == told[asked.unit]["members.active"]
+
+
+async def made(conn: asyncpg.Connection, asked: Asked) -> Board:
+    """A screen made anew."""
+    return await dashboards.board(conn, *asked[:2], now=asked.now, branch=asked.branch)
+
+
 async def shown(cache: Cache, conn: asyncpg.Connection, asked: Asked) -> dict[str, Any]:
     """A screen without its freshness, made if it is not kept."""
-    screen = await cache.get(asked, "vi", lambda: dashboards.board(conn, *asked[:2], now=asked.now))
+    screen = await cache.get(asked, "vi", lambda: made(conn, asked))
     found: dict[str, Any] = json.loads(screen.body)
     return found
 

@@ -14,10 +14,10 @@ from contracts.members import BranchSpell, MemberSpell
 from services.members.timeline import at, carried, changed, placed
 from services.reporting.contributions import commands, queries
 from services.reporting.contributions.cells import Place
-from services.reporting.contributions.queries import Period
+from services.reporting.contributions.periods import Period
 from services.reporting.contributions.rules import contributions, inherited
 from services.reporting.indicators.catalogue import catalogue
-from tests.reporting.states import change, member_state, spell
+from tests.reporting.states import change, keep_branch, member_state, spell
 
 HA_KHAU, DAI_YEN = "06655@2025-06-30", "06706@2025-06-30"
 VIET_HUNG, TUAN_CHAU, HA_LONG = "06661", "06706", "06688"
@@ -56,6 +56,7 @@ class World:
         """A branch's new timeline."""
         await self._tell("members.branch", branch, branch, self.branches.get(branch), after)
         self.branches[branch] = after
+        await keep_branch(self.conn, branch, after[-1].unit)
 
     async def tell_member(self, number: int, after: list[MemberSpell]) -> None:
         """A member's new timeline."""

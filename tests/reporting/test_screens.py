@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.chassis.settings import Settings
 from services.reporting.contributions import commands
-from services.reporting.contributions.queries import Period
+from services.reporting.contributions.periods import Period
 from services.reporting.dashboards import queries
 from services.reporting.dashboards.board import Board
 from services.reporting.freshness.queries import Sample, sample

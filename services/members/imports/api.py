@@ -76,7 +76,7 @@ async def list_imports(conn: Reading, caller: Importer, limit: Limit = 100, curs
 @router.get("/template", response_class=Response, responses=FILES)
 async def read_import_template(caller: Importer, format: Format = "xlsx") -> Response:  # noqa: A002
     """A file to fill in: headings and an example; as XLSX with a sheet of what may be written."""
-    return Response(template(format, caller.reach), headers=_as_file(f"hoi-vien-mau.{format}", format))
+    return Response(template(format, caller.reach.units), headers=_as_file(f"hoi-vien-mau.{format}", format))
 
 
 @router.get("/{import_id}")

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import IO, Any, get_args
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from contracts import units
 from services.chassis import journal
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Fault, Text, UnsupportedMediaType, invalid
+from services.chassis.reach import Reach
 from services.chassis.sheets.headings import Plan, key
 from services.chassis.sheets.sheet import CSV_TYPE, XLSX_TYPE, Sheet
 from services.members.imports import queries
@@ -40,7 +41,7 @@ async def receive(
     *,
     actor: str,
     unit: str,
-    reach: Set[str],
+    reach: Reach,
     language: str,
     traceparent: str | None,
     mode: Mode,
@@ -49,24 +50,32 @@ async def receive(
     default_branch: UUID | None,
     mapping: str,
 ) -> ImportOut:
-    """Store a file for the importer. 415 for another kind of file; 422 for a place outside `reach`."""
+    """Store a file for the importer. 415 for another kind of file; 422 for a place outside `reach`.
+
+    Of an officer of a branch the file is of that branch: rows need not name it, and cannot open others.
+    """
     if media_type.partition(";")[0].strip().lower() not in (CSV_TYPE, XLSX_TYPE):
         raise UnsupportedMediaType(
             Text(f"Chỉ nhận {CSV_TYPE} hoặc {XLSX_TYPE}", f"Only {CSV_TYPE} and {XLSX_TYPE} are taken")
         )
-    if default_unit is not None and default_unit not in reach:
+    if default_unit is not None and default_unit not in reach.units:
         raise invalid("query:unit", "unknown", "Không có xã, phường này", "There is no such commune")
     if default_branch is not None and not await queries.is_open(conn, reach, default_branch):
         raise invalid("query:branch", "unknown", "Không có chi hội đang hoạt động này", "There is no such open branch")
+    if create_branches and reach.branch is not None:
+        text = "Cán bộ chi hội không mở được chi hội", "An officer of a branch cannot open branches"
+        raise invalid("query:create_branches", "not_allowed", *text)
     await _remember(conn, actor, _mapping(mapping))
     import_id = journal.new_id()
     await conn.execute(
         """
         insert into import (id, unit, actor, language, traceparent, mode, create_branches, default_unit,
-                            default_branch, size)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)
+                            default_branch, branch, size)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)
         """,
-        *(import_id, unit, actor, language, traceparent, mode, create_branches, default_unit, default_branch),
+        *(import_id, unit, actor, language, traceparent, mode, create_branches, default_unit),
+        default_branch or reach.branch,
+        reach.branch,
     )
     size = await keep_file(conn, import_id, "source", file)
     await conn.execute("update import set size = $2 where id = $1", import_id, size)
@@ -109,7 +118,7 @@ async def keep_file(conn: Connection, import_id: UUID, kind: str, file: IO[bytes
     return size
 
 
-async def apply_validated(conn: Connection, reach: Set[str], import_id: UUID, language: str) -> ImportOut:
+async def apply_validated(conn: Connection, reach: Reach, import_id: UUID, language: str) -> ImportOut:
     """Apply a file that was only validated. 409 in any other state, or when the file is kept no longer."""
     row = await queries.row_of(conn, reach, import_id)
     applied = await conn.execute(

@@ -38,6 +38,7 @@ class Task:
     language: str
     traceparent: str | None
     unit: str
+    branch: UUID | None
     mode: Mode
     create_branches: bool
     default_unit: str | None
@@ -49,8 +50,8 @@ class Task:
     reach: Reach = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reach = Reach(units.subtree(self.unit))
-        self.places = Units(self.reach, self.went)
+        self.reach = Reach(units.subtree(self.unit), self.branch)
+        self.places = Units(self.reach.units, self.went)
 
 
 class Decision(NamedTuple):
@@ -141,7 +142,8 @@ async def _take_turns(conn: Connection, communes: Sequence[str]) -> None:
 
 async def _place(conn: Connection, task: Task, drafts: Sequence[Draft]) -> None:
     """Find each row's branch, then its group and household; open branches that are missing if the import may."""
-    directory = Directory(await queries.open_branches(conn, list({each.unit for each in drafts if each.unit})), _BRANCH)
+    communes = list({each.unit for each in drafts if each.unit})
+    directory = Directory(await queries.open_branches(conn, task.reach, communes), _BRANCH)
     missing: dict[tuple[str, str], list[Draft]] = {}
     for each in drafts:
         if "unit" in each.faults:

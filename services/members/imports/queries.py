@@ -1,7 +1,7 @@
 """Reads of imports."""
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,8 @@ unnest($3::int[], $4::text[], $5::date[], $6::int[], $7::uuid[], $8::date[], $9:
     as who (row, name, born, year, branch, joined, citizen, card)
 """
 _HER = """
-status <> 'merged' and (unit = any($1)) is true and name_folded = who.name
+status <> 'merged' and (unit = any($1)) is true and ($11::uuid is null or member.branch = $11)
+    and name_folded = who.name
     and not exists (select from import_row as made
                     where made.member = member.id and made.import is not distinct from $2 and made.verdict = 'created')
 """
@@ -56,29 +57,32 @@ def out(row: Row, language: str) -> ImportOut:
     return ImportOut.model_validate(shown, extra="ignore")
 
 
-async def row_of(conn: Connection, reach: Set[str], import_id: UUID) -> Row:
+async def row_of(conn: Connection, reach: Reach, import_id: UUID) -> Row:
     """One import inside `reach`, or 404."""
-    row = await conn.fetchrow("select * from import where id = $1 and unit = any($2)", import_id, list(reach))
-    if row is None:
+    row = await conn.fetchrow("select * from import where id = $1", import_id)
+    if row is None or not reach.covers(row["unit"], row["branch"]):
         raise NotFound
     return row
 
 
-async def get(conn: Connection, reach: Set[str], import_id: UUID, language: str) -> ImportOut:
+async def get(conn: Connection, reach: Reach, import_id: UUID, language: str) -> ImportOut:
     """One import inside `reach`, or 404."""
     return out(await row_of(conn, reach, import_id), language)
 
 
-async def find(conn: Connection, reach: Set[str], limit: int, cursor: str | None, language: str) -> Page[ImportOut]:
+async def find(conn: Connection, reach: Reach, limit: int, cursor: str | None, language: str) -> Page[ImportOut]:
     """Imports of `reach`, the newest first."""
     start = after(cursor, UUID)
     rows = await conn.fetch(
         """
-        select * from import where unit = any($1) and ($2::uuid is null or id < $2) order by id desc limit $3
+        select * from import
+        where unit = any($1) and ($2::uuid is null or id < $2) and ($4::uuid is null or branch = $4)
+        order by id desc limit $3
         """,
-        list(reach),
+        list(reach.units),
         *(start or (None,)),
         limit + 1,
+        reach.branch,
     )
     page, following = page_of(rows, limit, lambda row: (row["id"],))
     return Page(items=[out(row, language) for row in page], next_cursor=following)
@@ -86,7 +90,7 @@ async def find(conn: Connection, reach: Set[str], limit: int, cursor: str | None
 
 async def verdicts(
     conn: Connection,
-    reach: Set[str],
+    reach: Reach,
     import_id: UUID,
     verdict: Verdict | None,
     doubtful: bool,
@@ -116,7 +120,7 @@ async def verdicts(
     return Page(items=items, next_cursor=following)
 
 
-async def error_file(conn: Connection, reach: Set[str], import_id: UUID) -> str:
+async def error_file(conn: Connection, reach: Reach, import_id: UUID) -> str:
     """The format of an import's error file. 404 if there is none: no row was refused, or it was deleted."""
     row = await row_of(conn, reach, import_id)
     if await part(conn, import_id, "errors", 0) is None:
@@ -151,10 +155,15 @@ async def headings(conn: Connection, actor: str) -> dict[str, str | None]:
     return {row["heading"]: row["field"] for row in rows}
 
 
-async def open_branches(conn: Connection, communes: Sequence[str]) -> list[Row]:
-    """Open branches of these communes: id, place (the commune), name, name_folded."""
+async def open_branches(conn: Connection, reach: Reach, communes: Sequence[str]) -> list[Row]:
+    """Open branches inside `reach` of these communes: id, place (the commune), name, name_folded."""
     return await conn.fetch(
-        "select id, unit as place, name, name_folded from branch where unit = any($1) and closed_on is null", communes
+        """
+        select id, unit as place, name, name_folded from branch
+        where unit = any($1) and closed_on is null and ($2::uuid is null or id = $2)
+        """,
+        list(reach.units.intersection(communes)),
+        reach.branch,
     )
 
 
@@ -211,7 +220,8 @@ async def known(conn: Connection, reach: Reach, import_id: UUID, persons: Sequen
         (SAME_CITIZEN, [each for each in persons if each[6]]),
     ):
         if asked:
-            rows = await conn.fetch(query, list(reach.units), import_id, *map(list, zip(*asked, strict=True)))
+            columns = map(list, zip(*asked, strict=True))
+            rows = await conn.fetch(query, list(reach.units), import_id, *columns, reach.branch)
             found |= {row["row"]: row["id"] for row in rows}
     return found
 
@@ -230,15 +240,10 @@ async def refused(conn: Connection, import_id: UUID, first: int, last: int) -> d
     return {row["row"]: spoken(FAULTS.validate_json(row["errors"])) for row in rows}
 
 
-async def is_open(conn: Connection, reach: Set[str], branch_id: UUID) -> bool:
+async def is_open(conn: Connection, reach: Reach, branch_id: UUID) -> bool:
     """Whether this is an open branch inside `reach`."""
-    return bool(
-        await conn.fetchval(
-            "select exists (select from branch where id = $1 and unit = any($2) and closed_on is null)",
-            branch_id,
-            list(reach),
-        )
-    )
+    unit = await conn.fetchval("select unit from branch where id = $1 and closed_on is null", branch_id)
+    return unit is not None and reach.covers(unit, branch_id)
 
 
 async def api_in_use(conn: Connection) -> bool:

@@ -48,6 +48,7 @@ class ImportOut(BaseModel):
 
     id: UUID
     unit: str = Field(description="The unit of the caller who sent it; seen by whoever reaches it")
+    branch: UUID | None = Field(description="Of a sender who is its officer: rows of no other are taken")
     mode: Mode
     state: State
     create_branches: bool

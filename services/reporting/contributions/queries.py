@@ -8,24 +8,17 @@ a distinct count and a report as known earlier are summed from the log.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 from contracts import units
 from services.chassis.db import Connection, Row
 from services.reporting.contributions.ages import AGE, age_band
+from services.reporting.contributions.periods import Period, next_month, whole_months
 from services.reporting.contributions.rules import DISTINCT
 from services.reporting.indicators.catalogue import Indicator, catalogue
 from services.reporting.maps.queries import gone, restated
 
 PROVINCE_DIGITS = 2
-
-
-class Period(NamedTuple):
-    """Days from `start` to `end`, both included."""
-
-    start: date
-    end: date
 
 
 Sums = dict[str, dict[str, int]]
@@ -42,16 +35,19 @@ async def sums(
     known_at: datetime | None = None,
     *,
     now: bool = False,
+    branch: UUID | None = None,
 ) -> Sums:
     """Sum of each measure in each scope (units' keys): stocks as of the period's end, flows inside it.
 
-    Each unit as it stood then or, if so asked, the same history on today's map (`now`).
+    Each unit as it stood then or, if so asked, the same history on today's map (`now`); if `branch` is given, of what
+    lies in the unit that branch alone.
     """
     found: Sums = {scope: dict.fromkeys(measures, 0) for scope in scopes}
     stocks, flows = _by_kind(measures)
     distinct = [m for m in flows if m in DISTINCT]
-    if known_at is not None:
-        parts = [(s, m, v) for s, m, _, v in await _logged(conn, scopes, stocks, flows, period, known_at=known_at)]
+    if known_at is not None or branch is not None:
+        logged = await _logged(conn, scopes, stocks, flows, period, known_at=known_at, branch=branch)
+        parts = [(s, m, v) for s, m, _, v in logged]
     else:
         parts = await _stocks(conn, scopes, stocks, period.end) if stocks else []
         if plain := [m for m in flows if m not in DISTINCT]:
@@ -59,7 +55,8 @@ async def sums(
         if distinct:
             parts += [(s, m, v) for s, m, _, v in await _logged(conn, scopes, [], distinct, period)]
     if now:
-        parts += [(s, m, v) for s, m, _, v in await restated(conn, scopes, stocks, flows, *period, known_at=known_at)]
+        restating = await restated(conn, scopes, stocks, flows, *period, known_at=known_at, branch=branch)
+        parts += [(s, m, v) for s, m, _, v in restating]
     for scope, measure, value in parts:
         found[scope][measure] += value
     return found
@@ -91,13 +88,13 @@ async def _stocks(conn: Connection, scopes: Sequence[str], measures: Sequence[st
     communes, provinces = _tiers(scopes)
     after = end + timedelta(days=1)
     later = await _between(conn, communes, measures, after, date.max)
-    later += await _between(conn, provinces, measures, after, _next_month(end))
+    later += await _between(conn, provinces, measures, after, next_month(end))
     return [*_sums(kept), *((scope, measure, -value) for scope, measure, value in later)]
 
 
 async def _flows(conn: Connection, scopes: Sequence[str], measures: Sequence[str], period: Period) -> list[Sum]:
     """Growth inside the period: of a province by whole months, and by the log at the period's ends."""
-    first, after = _whole_months(period)
+    first, after = whole_months(period)
     kept = await conn.fetch(
         """
         select scope, measure, sum(value) as value from rollup_month
@@ -148,18 +145,6 @@ def _sums(rows: Sequence[Row]) -> list[Sum]:
     return [(row["scope"], row["measure"], int(row["value"])) for row in rows]
 
 
-def _whole_months(period: Period) -> tuple[date, date]:
-    """The first day of the first whole month inside the period, and the first day after the last."""
-    first = period.start if period.start.day == 1 else _next_month(period.start)
-    after = (period.end + timedelta(days=1)).replace(day=1)
-    return (first, after) if first < after else (first, first)
-
-
-def _next_month(day: date) -> date:
-    """The first day of the next month."""
-    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
-
-
 async def _logged(
     conn: Connection,
     scopes: Sequence[str],
@@ -169,8 +154,9 @@ async def _logged(
     *,
     dimension: str | None = None,
     known_at: datetime | None = None,
+    branch: UUID | None = None,
 ) -> list[tuple[str, str, str, int]]:
-    """Scope, measure, category of `dimension` and sum from the log; where given, of what was recorded by `known_at`.
+    """Scope, measure, category of `dimension` and sum from the log; where given, of `branch`, as known at `known_at`.
 
     A distinct measure counts an entity on its first day in the period: the day before that one lies outside.
     """
@@ -184,6 +170,7 @@ async def _logged(
           and (measure = any($2) and day <= $5
                or measure = any($3) and day between $4 and $5 and (previous is null or previous < $4))
           and ($7::timestamptz is null or known_at <= $7)
+          and ($8::uuid is null or branch = $8)
         group by 1, 2, 3
         """,
         list(inside),
@@ -192,6 +179,7 @@ async def _logged(
         *period,
         dimension or "",
         known_at,
+        branch,
     )
     return [
         (scope, row["measure"], row["category"], int(row["value"])) for row in rows for scope in inside[row["unit"]]
@@ -247,23 +235,24 @@ async def breakdown(
     known_at: datetime | None = None,
     *,
     now: bool = False,
+    branch: UUID | None = None,
 ) -> dict[str, int]:
-    """The indicator's sum in one scope by category of `dimension`, without empty categories.
+    """The indicator's sum in one scope, or of a branch in it, by category of `dimension`, without empty categories.
 
     Age bands are made from birth years when read, as of the period's end: nobody's birthday is an event.
     """
     stored = "birth_year" if dimension == AGE else dimension
     measure = f"{indicator.code}_by_{stored}" if indicator.code in DISTINCT else indicator.code
     stocks, flows = ([measure], []) if indicator.kind == "stock" else ([], [measure])
-    if indicator.kind == "stock" and known_at is None:
+    if indicator.kind == "stock" and known_at is None and branch is None:
         rows = [
             (row["category"], int(row["value"])) for row in await _stock_by(conn, scope, measure, stored, period.end)
         ]
     else:
-        logged = await _logged(conn, [scope], stocks, flows, period, dimension=stored, known_at=known_at)
+        logged = await _logged(conn, [scope], stocks, flows, period, dimension=stored, known_at=known_at, branch=branch)
         rows = [(category, value) for _, _, category, value in logged]
     if now:
-        restating = await restated(conn, [scope], stocks, flows, *period, by=stored, known_at=known_at)
+        restating = await restated(conn, [scope], stocks, flows, *period, by=stored, known_at=known_at, branch=branch)
         rows += [(category, value) for _, _, category, value in restating]
     found: dict[str, int] = defaultdict(int)
     for category, value in rows:
@@ -291,10 +280,16 @@ async def _stock_by(conn: Connection, scope: str, measure: str, dimension: str, 
 
 
 async def monthly(
-    conn: Connection, scope: str, measures: Sequence[str], period: Period, *, now: bool = False
+    conn: Connection,
+    scope: str,
+    measures: Sequence[str],
+    period: Period,
+    *,
+    now: bool = False,
+    branch: UUID | None = None,
 ) -> dict[str, dict[date, int]]:
-    """Growth of each measure in a commune or province by month (its first day) inside the period."""
-    first, after = _whole_months(period)
+    """Growth of each measure in a province, a commune or a branch in that, by month (its first day) in the period."""
+    first, after = whole_months(period)
     province = len(scope) == PROVINCE_DIGITS
     rows = await conn.fetch(
         """
@@ -304,6 +299,7 @@ async def monthly(
             union all
             select measure, date_trunc('month', day)::date, value from contribution
             where unit = any($7) and measure = any($2) and (day >= $3 and day < $8 or day >= $9 and day <= $4)
+              and ($10::uuid is null or branch = $10)
         ) as parts group by measure, month
         """,
         scope,
@@ -314,11 +310,13 @@ async def monthly(
         list(_communes([scope])),
         min(first, period.end + timedelta(days=1)) if province else period.start,
         max(after, period.start) if province else period.start,
+        branch,
     )
     found: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
     for row in rows:
         found[row["measure"]][row["month"]] += int(row["value"])
     if now:
-        for _, measure, month, value in await restated(conn, [scope], [], measures, *period, by="month"):
+        restating = await restated(conn, [scope], [], measures, *period, by="month", branch=branch)
+        for _, measure, month, value in restating:
             found[measure][date.fromisoformat(month)] += value
     return found

@@ -15,7 +15,7 @@ from services.reporting.dashboards import queries
 from services.reporting.dashboards.board import Board
 from services.reporting.dashboards.cache import Asked, Cache
 from services.reporting.dashboards.schemas import DashboardOut
-from services.reporting.figures.api import InPeriod, OnTodaysMap
+from services.reporting.figures.api import InBranch, InPeriod, OnTodaysMap
 from services.reporting.freshness.api import Waited
 
 reader = needs("reporting:read")
@@ -48,10 +48,11 @@ async def read_dashboard(
     waited: Waited,
     request: Request,
     caller: Annotated[Caller, Depends(reader)],
+    branch: InBranch = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """One screen in one answer: cards, series, breakdowns and the units below, all of one snapshot."""
-    asked = Asked(unit, period, now)
+    asked = Asked(unit, period, now, branch)
     answer = await _answer(request, caller, asked, if_none_match, fresh=waited)
     request.app.state.dashboards.addresses.keep(_address(request), asked)
     return answer
@@ -65,13 +66,13 @@ def _address(request: Request) -> tuple[object, ...]:
 async def _answer(
     request: Request, caller: Caller, asked: Asked, if_none_match: str | None, *, fresh: bool = False
 ) -> Response:
-    if asked.unit not in caller.reach:
+    if not caller.reach.covers(asked.unit, asked.branch):
         raise NotFound
     state = request.app.state
 
     async def make() -> Board:
         async with db.snapshot(state.pool) as conn:
-            return await queries.board(conn, asked.unit, asked.period, now=asked.now)
+            return await queries.board(conn, asked.unit, asked.period, now=asked.now, branch=asked.branch)
 
     cache: Cache = state.dashboards
     shown = await cache.get(asked, context().language, make, fresh=fresh)

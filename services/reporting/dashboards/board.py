@@ -4,10 +4,11 @@ import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from uuid import UUID
 
 from contracts import units
 from services.reporting.contributions.ages import AGE, age_band
-from services.reporting.contributions.queries import Period
+from services.reporting.contributions.periods import Period
 from services.reporting.dashboards.schemas import CardOut, DashboardOut, PartOut, PointOut, SeriesOut, UnitOut
 from services.reporting.figures.queries import labelled, parts_of
 from services.reporting.figures.schemas import PeriodOut
@@ -51,10 +52,12 @@ Sums = dict[str, int]
 class Board:
     """What had been counted for `unit` over `period` by `seen`: measure → sum, and so by month, category and part.
 
-    Sums here and in `contributions.queries` must agree: a property test makes boards both ways.
+    With a `branch` of that alone, and without parts. Sums here and in `contributions.queries` must agree: a property
+    test makes boards both ways.
     """
 
     unit: str
+    branch: UUID | None
     period: Period
     seen: Sample
     now: Sums
@@ -64,7 +67,7 @@ class Board:
     parts: dict[str, Sums]
 
     def add(self, part: Part) -> None:
-        """Count one row of the log of this unit or below it that was not seen."""
+        """Count one row of the log of this unit or below it (of its branch) that was not seen."""
         if part.measure not in SHOWN or self.seen.sees(part.transaction):
             return
         counted = counts(part, self.period)
@@ -86,7 +89,7 @@ class Board:
                 found = self.by[indicator, dimension]
                 found[category] = found.get(category, 0) + part.value
         below = part.unit if part.unit != self.unit else part.branch and str(part.branch)
-        if below and part.measure in MEASURES:
+        if below and self.branch is None and part.measure in MEASURES:
             sums = self.parts.setdefault(below, {})
             sums[part.measure] = sums.get(part.measure, 0) + part.value
 
@@ -97,6 +100,7 @@ class Board:
         cards = [catalogue()[indicator] for indicator in CARDS]
         return DashboardOut(
             unit=UnitOut(code=unit.code, name=unit.name, type=unit.type, parent=unit.parent),
+            branch=self.branch,
             period=PeriodOut.of(self.period),
             cards=[
                 CardOut(

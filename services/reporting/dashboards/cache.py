@@ -4,9 +4,10 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
+from uuid import UUID
 
 from contracts import units
-from services.reporting.contributions.queries import Period
+from services.reporting.contributions.periods import Period
 from services.reporting.dashboards.board import Board
 from services.reporting.freshness.queries import Sample
 from services.reporting.maps.commands import REDRAWN
@@ -20,11 +21,12 @@ Value = TypeVar("Value")
 
 
 class Asked(NamedTuple):
-    """A screen: its unit and period, and whether on today's map."""
+    """A screen: its unit and period, whether on today's map, and of which branch alone."""
 
     unit: str
     period: Period
     now: bool
+    branch: UUID | None = None
 
 
 class Lately(Generic[Key, Value]):
@@ -155,8 +157,7 @@ class Cache:
         redrawn = {units.province_of(part.unit) for part in news.parts if part.measure == REDRAWN}
         for screens in (self.screens.held, self.coming):
             for key in list(screens):
-                screen, parts = screens[key], came.get((key.unit, key.now))
-                if parts:
-                    screen.waiting += parts
+                screen, parts = screens[key], came.get((key.unit, key.now), [])
+                screen.waiting += [part for part in parts if key.branch in (None, part.branch)]
                 if len(screen.waiting) > MOST_WAITING or (key.now and units.province_of(key.unit) in redrawn):
                     del screens[key]

@@ -1,6 +1,7 @@
 """Dashboards at the door: one answer a screen."""
 
 from datetime import date
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
@@ -58,6 +59,7 @@ class DashboardOut(BaseModel):
     """Everything one screen shows, read in one snapshot."""
 
     unit: UnitOut
+    branch: UUID | None = Field(description="Of the unit, this branch alone; null: all of it")
     period: PeriodOut
     cards: list[CardOut]
     series: list[SeriesOut]

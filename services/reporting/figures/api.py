@@ -1,6 +1,7 @@
 """HTTP door of figures."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import Depends, Query
 
@@ -10,7 +11,7 @@ from services.chassis.clock import today
 from services.chassis.context import context
 from services.chassis.errors import NotFound, invalid
 from services.chassis.web import Reading, noun
-from services.reporting.contributions.queries import Period
+from services.reporting.contributions.periods import Period
 from services.reporting.figures import queries
 from services.reporting.figures.schemas import FiguresOut
 from services.reporting.freshness.api import Waited
@@ -46,6 +47,9 @@ async def _now(
 
 OnTodaysMap = Annotated[bool, Depends(_now)]
 """Whether today's map was asked for."""
+InBranch = Annotated[
+    UUID | None, Query(description="Of the unit this branch alone: all that an officer of the branch is shown")
+]
 
 
 @router.get("", response_model_exclude_none=False)
@@ -57,12 +61,13 @@ async def read_figures(
     conn: Reading,
     indicator: Annotated[list[str], Query(min_length=1, max_length=50, description="Codes of the catalogue")],
     unit: Annotated[list[str], Query(min_length=1, max_length=400, description="Keys of provinces and communes")],
+    branch: InBranch = None,
     breakdown: Annotated[str | None, Query(description="A dimension every indicator asked for breaks down by")] = None,
     known_at: Annotated[Moment | None, Query(description="As had been recorded by then")] = None,
 ) -> FiguresOut:
     """Any indicators of any units over any days."""
     for code in unit:
-        if code not in caller.reach:
+        if not caller.reach.covers(code, branch):
             raise NotFound
     for number, code in enumerate(indicator):
         found = catalogue().get(code)
@@ -73,4 +78,4 @@ async def read_figures(
                 "query:breakdown", "unknown", f"{code} không phân tổ theo {breakdown}", f"{code} has no {breakdown}"
             )
     language = context().language
-    return await queries.figures(conn, indicator, unit, period, breakdown, known_at, language, now=now)
+    return await queries.figures(conn, indicator, unit, period, breakdown, known_at, language, now=now, branch=branch)

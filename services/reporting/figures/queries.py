@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from services.chassis.db import Connection
-from services.reporting.contributions.queries import Period, breakdown, sums
+from services.reporting.contributions.periods import Period
+from services.reporting.contributions.queries import breakdown, sums
 from services.reporting.figures.schemas import BreakdownOut, CategoryOut, FigureOut, FiguresOut, PeriodOut
 from services.reporting.freshness.queries import sample
 from services.reporting.indicators.catalogue import Indicator, catalogue
 from services.reporting.indicators.labels import category_name, category_order, dimension_name
+from services.reporting.maps.queries import check
 
 PROGRAMME = "programme"
 
@@ -28,11 +31,18 @@ async def figures(
     language: str,
     *,
     now: bool,
+    branch: UUID | None,
 ) -> FiguresOut:
-    """Every indicator asked for in every unit asked for, in that order; `now`: on today's map."""
+    """Every indicator asked for in every unit asked for, in that order; `now`: on today's map.
+
+    If `branch` is given, of each unit that branch alone; 404 where it is not in it.
+    """
+    if branch is not None:
+        for scope in scopes:
+            await check(conn, scope, branch, now=now)
     indicators = [catalogue()[code] for code in codes]
     seen = await sample(conn)
-    found = await sums(conn, scopes, parts_of(indicators), period, known_at, now=now)
+    found = await sums(conn, scopes, parts_of(indicators), period, known_at, now=now, branch=branch)
     items = []
     for scope in scopes:
         for indicator in indicators:
@@ -41,13 +51,14 @@ async def figures(
                 FigureOut(
                     indicator=indicator.code,
                     unit=scope,
+                    branch=branch,
                     value=indicator.of(found[scope]),
                     numerator=found[scope][indicator.numerator] if ratio else None,
                     denominator=found[scope][indicator.denominator] if ratio else None,
                     breakdown=labelled(
                         indicator.code,
                         dimension,
-                        await breakdown(conn, scope, indicator, dimension, period, known_at, now=now),
+                        await breakdown(conn, scope, indicator, dimension, period, known_at, now=now, branch=branch),
                         seen.programmes,
                         language,
                     )

@@ -2,10 +2,11 @@
 
 from datetime import date
 from typing import Self
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.reporting.contributions.queries import Period
+from services.reporting.contributions.periods import Period
 from services.reporting.freshness.schemas import FreshnessOut
 
 Value = int | float | None
@@ -46,6 +47,7 @@ class FigureOut(BaseModel):
 
     indicator: str
     unit: str
+    branch: UUID | None = Field(description="Of the unit, this branch alone; null: all of it")
     value: Value
     numerator: int | None = None
     denominator: int | None = None

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.chassis.db import Connection
+from services.chassis.errors import NotFound
 
 
 async def restated(
@@ -17,11 +18,12 @@ async def restated(
     *,
     by: str = "",
     known_at: datetime | None = None,
+    branch: UUID | None = None,
 ) -> list[tuple[str, str, str, int]]:
     """Scope, measure, category and how much more it is on today's map: stocks on `end`, flows until it.
 
     Categories are those of the dimension `by`, months (their first days) or branches; '' of what has none. A row of the
-    log counts where its branch is now. A province is the same on both maps.
+    log counts where its branch is now. A province is the same on both maps. If `branch` is given, of that alone.
     """
     rows = await conn.fetch(
         """
@@ -44,6 +46,7 @@ async def restated(
           and (measure = any($2) and day <= $5
                or measure = any($3) and day between $4 and $5 and (previous is null or previous < $4))
           and ($7::timestamptz is null or known_at <= $7)
+          and ($8::uuid is null or branch = $8)
         group by 1, 2, 3
         """,
         scopes,
@@ -53,8 +56,24 @@ async def restated(
         end,
         by,
         known_at,
+        branch,
     )
     return [(row["scope"], row["measure"], row["category"], int(row["value"])) for row in rows]
+
+
+async def check(conn: Connection, unit: str, branch: UUID, *, now: bool) -> None:
+    """404 for a branch that never was in the unit or, on today's map, is in it no longer."""
+    found = await conn.fetchval(
+        """
+        select exists (select from entity where subject = $1 and kind = 'members.branch' and unit = $2)
+            or not $3 and exists (select from carried where branch = $1 and unit = $2)
+        """,
+        branch,
+        unit,
+        now,
+    )
+    if not found:
+        raise NotFound
 
 
 async def gone(conn: Connection, unit: str) -> set[UUID]:
