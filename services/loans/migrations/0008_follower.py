@@ -9,10 +9,4 @@ down_revision = "0007"
 def upgrade() -> None:
     """Everything new: nothing that serves depends on it yet."""
     migrate.run(schema.READER_1)
-    migrate.run(UNDECIDED)
-
-
-UNDECIDED = """
-alter table credit_group add column undecided_since date;
-create index credit_group_branch on credit_group (branch) where branch is not null;
-"""
+    migrate.run("alter table credit_group add column undecided_since date")

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -36,17 +38,17 @@ order by id for update
 """
 MEMBERS = """
 select credit_group, borrower.*, joined_on, left_on from membership join borrower on borrower.id = borrower
-where credit_group = any($1) and left_on is distinct from joined_on
+where credit_group = any($1) and left_on is distinct from joined_on order by credit_group
 """
 
 
 class _Batch(NamedTuple):
-    """What a batch touches, locked, as it is after each round: groups and members' places by id, borrowers by
+    """What a batch touches, locked, as it is after each round: groups and places by id, members by group, borrowers by
     household, where branches are told to be."""
 
     groups: dict[UUID, dict[str, Any]]
     borrowers: dict[UUID, Row]
-    members: Sequence[Row]
+    members: dict[UUID, list[Row]]
     places: dict[UUID, list[Place]]
     homes: dict[UUID, list[Stay]]
 
@@ -77,7 +79,8 @@ async def _locked(conn: Connection, changes: Sequence[Change]) -> _Batch:
         if change.event.kind == BRANCH:
             homes[change.event.subject] = stays_of(change.event.subject, change.before)
     places = {row["id"]: places_of(row) for row in (*rows, *members)}
-    return _Batch(groups, {row["household"]: row for row in rows}, members, places, homes)
+    of_group = {group: list(found) for group, found in groupby(members, key=itemgetter("credit_group"))}
+    return _Batch(groups, {row["household"]: row for row in rows}, of_group, places, homes)
 
 
 async def _carry(conn: Connection, batch: _Batch, changes: Sequence[Change]) -> None:
@@ -114,8 +117,8 @@ def _members(batch: _Batch, group: dict[str, Any], since: date) -> list[list[Pla
     """Where those have lived who are members of a group on a day or later, as far as the batch has come."""
     return [
         batch.places[row["id"]]
-        for row in batch.members
-        if row["credit_group"] == group["id"] and (row["left_on"] is None or row["left_on"] > since)
+        for row in batch.members.get(group["id"], ())
+        if row["left_on"] is None or row["left_on"] > since
     ]
 
 

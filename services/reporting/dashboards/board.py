@@ -137,11 +137,15 @@ class Board:
         )
 
     def _units(self) -> list[PartOut]:
-        """The units below, each with the table's values: communes of a province, branches of a commune."""
+        """The units below, each with the table's values: communes of a province, branches of a commune.
+
+        Of the units of before those in which something still counts: the rows add up to the province.
+        """
         if communes := units.children(self.unit):
+            before = [unit for unit in units.former(self.unit) if any(self.parts.get(unit.key, {}).values())]
             return [
-                PartOut(code=unit.code, name=unit.name, type=unit.type, values=_values(self.parts[unit.code]))
-                for unit in communes
+                PartOut(code=unit.key, name=unit.name, type=unit.type, values=_values(self.parts[unit.key]))
+                for unit in (*communes, *before)
             ]
         return [
             PartOut(code=branch, name=None, type="branch", values=_values(sums))

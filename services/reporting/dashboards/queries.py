@@ -36,8 +36,9 @@ async def board(conn: Connection, code: str, period: Period, *, now: bool = Fals
     parts: dict[str, Sums]
     if branch is not None:
         parts = {}
-    elif communes := [unit.code for unit in units.children(code)]:
-        parts = await sums(conn, communes, table, period, now=now)
+    elif communes := units.children(code):
+        below = [unit.key for unit in (*communes, *units.former(code))]
+        parts = await sums(conn, below, table, period, now=now)
     else:
         branches = await branch_sums(conn, code, table, period, now=now)
         parts = {str(below): found for below, found in branches.items()}

@@ -49,7 +49,7 @@ class SeriesOut(BaseModel):
 class PartOut(BaseModel):
     """A unit (or branch) below the one shown, with its own values."""
 
-    code: str = Field(description="Unit code; a branch's id")
+    code: str = Field(description="Unit code, of a unit of before its key; a branch's id")
     name: str | None = Field(description="None for a branch: names of branches are the members service's")
     type: str
     values: dict[str, Value]

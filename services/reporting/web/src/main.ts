@@ -88,7 +88,7 @@ async function indicators(lang: Lang): Promise<Map<string, Indicator>> {
 
 function remember(data: Dashboard): void {
   if (data.unit.code.length !== 2) return;
-  const communes = data.units.map((row) => ({ code: row.code, name: row.name ?? row.code }));
+  const communes = data.units.filter((row) => !row.code.includes("@")).map((row) => ({ code: row.code, name: row.name ?? row.code }));
   provinces.set(data.unit.code, [{ code: data.unit.code, name: data.unit.name }, ...communes]);
 }
 

@@ -27,9 +27,10 @@ export function units(data: Dashboard, context: Context): Part<Dashboard> {
 
   const build = (row: UnitRow): Row => {
     const figures = new Map(codes.map((code) => [code, small(indicators.get(code)?.unit ?? "", lang)]));
-    const head = row.name !== null && province
+    const former = row.code.includes("@");
+    const head = row.name !== null && province && !former
       ? h("a", { href: link(row.code), lang: "vi" }, row.name)
-      : h("span", { title: row.code }, name(row), row.type !== "branch" ? h("span", { class: "quiet" }, ` · ${sayCode(say, "type_", row.type)}`) : null);
+      : h("span", { title: row.code }, name(row), row.type !== "branch" ? h("span", { class: "quiet" }, ` · ${former ? say("formerUnit") : sayCode(say, "type_", row.type)}`) : null);
     const element = h("tr", { "data-unit": row.code }, h("th", { scope: "row" }, head),
       ...codes.map((code) => h("td", { class: "num", "data-indicator": code }, figures.get(code)?.element)));
     return { data: row, element, figures };
