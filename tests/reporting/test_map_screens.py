@@ -34,7 +34,8 @@ async def test_kept_screens_are_the_recount_on_both_maps(
     url: str, steps: list[tuple[Any, ...]], made_after: int, between: list[date]
 ) -> None:
     """Whatever is applied since: kept or made anew, a screen is the recount; branches and months too are counted where
-    they are on today's map; the province is the same on both; a branch's screen is its row of the unit's table."""
+    they are on today's map; the province is the same on both, and the sum of its rows; a branch's screen is its row of
+    the unit's table."""
     pool = db.Pool(Settings(database_url=url), "screens")
     conn = await asyncpg.connect(url)
     try:
@@ -67,6 +68,7 @@ async def test_kept_screens_are_the_recount_on_both_maps(
             assert await shown(cache, conn, screen) == recount
             if screen.unit == "22":
                 provinces.append({name: recount[name] for name in ("cards", "series", "breakdowns")})
+                check_rows(recount)
                 continue
             await check_series(conn, screen, recount)
             if screen.branch:
@@ -86,6 +88,13 @@ async def test_kept_screens_are_the_recount_on_both_maps(
     finally:
         pool.terminate()
         await conn.close()
+
+
+def check_rows(province: dict[str, Any]) -> None:
+    """The rows, units of before in which something counts among them, add up to the province."""
+    cards = {card["indicator"]: card["value"] for card in province["cards"]}
+    for indicator in ("members.active", "members.enrolled"):
+        assert cards[indicator] == sum(part["values"][indicator] for part in province["units"])
 
 
 async def check_series(conn: asyncpg.Connection, asked: Asked, recount: dict[str, Any]) -> None:

@@ -7,5 +7,6 @@ down_revision = "0015"
 
 
 def upgrade() -> None:
-    """A column that an older version leaves alone: it takes no file of theirs."""
+    """An older version leaves the column alone, but its importer would take such a file for the commune's: roll
+    importers out before the API."""
     migrate.run("alter table import add column branch uuid;")
