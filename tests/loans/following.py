@@ -58,6 +58,10 @@ class World(NamedTuple):
         """A record of loans as it is now."""
         return await made(await self.loans.get(f"/v1/{noun}/{record['id']}"), 200)
 
+    async def version(self, group: dict[str, Any]) -> int:
+        """The version a group is at."""
+        return int((await self.one("groups", group))["version"])
+
     async def undecided(self) -> set[str]:
         """The groups of which nobody can tell where they are."""
         return {each["id"] for each in (await self.loans.get("/v1/groups?warning=undecided")).json()["items"]}

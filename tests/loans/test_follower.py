@@ -188,7 +188,7 @@ async def test_a_divided_group_is_undecided_until_the_province_says(world: World
         assert (await world.one("groups", loose))["warnings"] == ["undecided"]
         said = {"effective_on": DAY, "reason": "reorganised"}
         items = [
-            {"group": each["id"], "version": 3, "unit": unit, "branch": by, **said}
+            {"group": each["id"], "version": await world.version(each), "unit": unit, "branch": by, **said}
             for each, unit, by in ((divided, TUAN_CHAU, str(fresh["id"])), (loose, VIET_HUNG, None))
         ]
         done = await made(await world.loans.post("/v1/groups/moves", json={"items": items}), 200)

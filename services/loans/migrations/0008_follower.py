@@ -9,4 +9,4 @@ down_revision = "0007"
 def upgrade() -> None:
     """Everything new: nothing that serves depends on it yet."""
     migrate.run(schema.READER_1)
-    migrate.run("alter table credit_group add column undecided_since date")
+    migrate.run("alter table credit_group add column undecided_since date;")
