@@ -173,8 +173,9 @@ async def test_a_redirect_is_an_answer(receiver: Receiver) -> None:
 async def test_an_answer_without_end_is_cut(receiver: Receiver) -> None:
     """The status counts; the connection is dropped once the body passes its bound."""
     receiver.body = bytes(50_000_000)
+    receiver.answer = lambda _: (200, {})
     async with Outbound(settings(webhook_insecure=True)) as outbound:
-        assert (await outbound.post(receiver.url, {}, b"[]")).status == 204
+        assert (await outbound.post(receiver.url, {}, b"[]")).status == 200
         assert not outbound.pool.connections
 
 
