@@ -212,11 +212,7 @@ async def asked(pool: Pool, query: str) -> Any:
     """The one value of a query; None if there is no answer within a second. A silent connection is cut off."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS), pool.acquire() as conn:
-            try:
-                return await conn.fetchval(query)
-            except CUT:
-                conn.terminate()
-                raise
+            return await conn.fetchval(query)
     except NOT_NOW as error:
         log.warning("no answer", extra={"dependency": "database", "error": repr(error)})
         return None
