@@ -18,7 +18,7 @@ from tests.bench.peer import Peer, running
 from tests.bench.province import Province, searches
 from tests.bench.province import load as fill
 from tests.bench.test_dashboard import stack_of
-from tests.platform import Platform
+from tests.platform import Platform, keep_only
 
 MEMBERS, CLIENTS, THINK, SECONDS = 420_000, 50, 1.0, 3.0
 ASKED = 400
@@ -38,15 +38,7 @@ async def test_members_reads(folder: Path) -> None:
     stack = stack_of(folder / "reads")
     try:
         await asyncio.to_thread(stack.start)
-        for name in (
-            "reporting-projector",
-            "reporting-api",
-            "loans-api",
-            "loans-relay",
-            "loans-follower",
-            "members-relay",
-        ):
-            stack.terminate(name)
+        keep_only(stack, "members-api", "issuer")
         province = await fill(stack.postgres.url("members"), MEMBERS)
         kinds = requests(Platform(stack), province, await rows(stack, "select unit, id from member"))
         closed = await measure(stack.ports["members"], kinds)

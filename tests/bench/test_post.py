@@ -13,6 +13,7 @@ import pytest
 from deploy.dev.supervisor import Stack
 from tests.bench import load
 from tests.bench.peer import running
+from tests.platform import keep_only
 
 CONNECTIONS, SECONDS, ROUNDS = 50, 8.0, 3
 BRANCHES = 200
@@ -42,15 +43,7 @@ async def test_post_member(folder: Path) -> None:
     stack = Stack(folder / "post", settings={"RATE_PER_SECOND": "0", "LOG_LEVEL": "WARNING"}, say=lambda _: None)
     try:
         stack.start()
-        for name in (
-            "reporting-projector",
-            "reporting-api",
-            "loans-api",
-            "loans-relay",
-            "loans-follower",
-            "members-relay",
-        ):
-            stack.terminate(name)
+        keep_only(stack, "members-api", "issuer")
         branches, homes = await _places(stack)
         headers = {"Authorization": f"Bearer {stack.token()}"}
         bodies = [_body(branches[n % BRANCHES], homes[n % BRANCHES], n) for n in range(1000)]

@@ -16,6 +16,7 @@ from services.chassis import journal
 from tests.bench import load
 from tests.bench.peer import running
 from tests.bench.test_statements import AMOUNT, Made, lend
+from tests.platform import keep_only
 
 CONNECTIONS, SECONDS, ROUNDS = 50, 6.0, 3
 MONTHS, LOANS_EACH, VISITS = 9, 40, 8
@@ -35,9 +36,7 @@ async def test_post_repayment(folder: Path) -> None:
     found: dict[str, list[load.Result]] = {"ours": [], "peer": [], "peer, one commit": []}
     try:
         await asyncio.to_thread(stack.start)
-        for name in list(stack.processes):
-            if name not in ("loans-api", "issuer"):
-                stack.terminate(name)
+        keep_only(stack, "loans-api", "issuer")
         headers = {"Authorization": f"Bearer {stack.token()}"}
         async with httpx.AsyncClient(base_url=stack.addresses["loans"], headers=headers, timeout=120) as loans:
             await lend(stack, loans, MADE)

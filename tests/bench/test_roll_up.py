@@ -20,7 +20,7 @@ from services.loans.loans.record import state_of
 from services.loans.timeline import Place
 from tests.bench.test_bus import until
 from tests.bench.test_statements import COMMUNES, INTEREST, LOANS, Made, lend, unit_of
-from tests.platform import Platform
+from tests.platform import Platform, keep_only
 
 DAYS = [date(2023, 6, 30), date(2024, 12, 31), date(2025, 7, 1), date(2025, 12, 31)]
 """In the middle, at two years' ends, and the day on which every tenth loan fell overdue."""
@@ -47,9 +47,7 @@ async def test_roll_up(folder: Path) -> None:
     stack = Stack(folder / "roll-up", settings={"RATE_PER_SECOND": "0", "LOG_LEVEL": "WARNING"}, say=lambda _: None)
     try:
         await asyncio.to_thread(stack.start)
-        for name in list(stack.processes):
-            if name not in ("loans-api", "reporting-api", "reporting-projector", "issuer"):
-                stack.terminate(name)
+        keep_only(stack, "loans-api", "reporting-api", "reporting-projector", "issuer")
         platform, headers = Platform(stack), {"Authorization": f"Bearer {stack.token()}"}
         made = [Made(number) for number in range(LOANS)]
         async with httpx.AsyncClient(base_url=stack.addresses["loans"], headers=headers, timeout=120) as loans:

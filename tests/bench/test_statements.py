@@ -23,6 +23,7 @@ from tests.bench.test_import import xlsx
 from tests.loans.lending import TERMS
 from tests.loans.reconciling import HEADINGS
 from tests.members.files import as_csv
+from tests.platform import keep_only
 
 LOANS, MONTHS, AMOUNT, PART, INTEREST = 100_000, 36, 60_000_000, 2_000_000, 350_000
 FIRST, AS_OF, DUE, LATE = date(2022, 12, 5), date(2025, 12, 31), date(2027, 12, 5), date(2025, 6, 30)
@@ -98,9 +99,7 @@ async def test_statement(folder: Path) -> None:
     stack = Stack(folder / "statement", settings={"RATE_PER_SECOND": "0", "LOG_LEVEL": "WARNING"}, say=lambda _: None)
     try:
         await asyncio.to_thread(stack.start)
-        for name in list(stack.processes):
-            if name not in ("loans-api", "issuer"):
-                stack.terminate(name)
+        keep_only(stack, "loans-api", "issuer")
         headers = {"Authorization": f"Bearer {stack.token()}"}
         async with httpx.AsyncClient(base_url=stack.addresses["loans"], headers=headers, timeout=120) as loans:
             recount = await lend(stack, loans, [Made(n) for n in range(LOANS)])
